@@ -1,0 +1,1 @@
+"""A worker toolkit for arq: progress, chunks, leases, honest outcomes."""

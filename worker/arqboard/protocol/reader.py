@@ -1,0 +1,384 @@
+"""Reads jobs from our own indexes. O(rows shown), at most three round trips a page, no SCAN, no pickles."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from redis.exceptions import ResponseError
+
+from .errors import JobNotFound
+from .job import DETAIL_FIELDS, ROW_FIELDS, Attempt, Job, State, Unreadable
+from .keys import ArqKeys, Keys
+from .signature import FunctionInfo
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+#: More rows than this are never read for one page.
+MAX_PAGE = 200
+#: How many attempts of one job are read. A job can have more; the newest are shown.
+MAX_ATTEMPTS = 50
+#: Buckets (upper bounds in ms) of the run and wait histograms, doubling from 1 ms to about 17 minutes.
+HISTOGRAM_MS: tuple[int, ...] = tuple(2**n for n in range(21))
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which jobs: all that match every given filter, newest first."""
+
+    state: State | None = None
+    function: str | None = None
+    queue: str | None = None
+    limit: int = 50
+    after: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    jobs: list[Job | Unreadable]
+    next: str | None
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What changed since a position. `reset` means: too much or unknown, load everything anew."""
+
+    position: int
+    epoch: str
+    ids: list[str]
+    more: bool
+    reset: bool
+
+
+@dataclass(frozen=True, slots=True)
+class QueueInfo:
+    name: str
+    queued: int
+    running: int
+    deferred: int
+    retrying: int
+    oldest: int | None
+
+    @property
+    def backlog(self) -> int:
+        return self.queued + self.retrying
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerInfo:
+    """A worker process as it last reported. `seen` is ms since 1970; `alive` is false after 6 s of silence."""
+
+    id: str
+    host: str
+    pid: int
+    queue: str
+    slots: int
+    running: list[str]
+    functions: list[str]
+    started: int
+    seen: int
+    alive: bool
+    done: int
+    failed: int
+    version: str
+    lag_ms: float
+    rss: int
+
+
+@dataclass(frozen=True, slots=True)
+class MinuteStats:
+    """What ended in one minute. Histograms count by the bounds of `HISTOGRAM_MS`."""
+
+    minute: int
+    succeeded: int
+    failed: int
+    aborted: int
+    retried: int
+    run: tuple[int, ...]
+    wait: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where a page ended: a score and the id that had it. Written into URLs as `score~id`."""
+
+    score: float
+    job_id: str
+
+    @classmethod
+    def parse(cls, text: str) -> Cursor:
+        score, sep, job_id = text.partition("~")
+        if not sep or not job_id:
+            raise ValueError(f'"{text[:60]}" is not a place in the list; it looks like 1764000000000~jobid')
+        return cls(float(int(score)), job_id)
+
+    def __str__(self) -> str:
+        return f"{int(self.score)}~{self.job_id}"
+
+
+class Reader:
+    """Everything a dashboard may know, from one Redis client that it does not own."""
+
+    def __init__(self, redis: Redis[bytes], keys: Keys | None = None) -> None:
+        self._redis = redis
+        self.keys = keys or Keys()
+
+    # One job and many
+
+    async def get(self, job_id: str) -> Job:
+        """One job with its traceback. Raises JobNotFound, or ValueError where the record can't be read."""
+        found = (await self._rows([job_id], DETAIL_FIELDS))[0]
+        match found:
+            case None:
+                raise JobNotFound(job_id)
+            case Unreadable():
+                raise ValueError(f'The record of job "{job_id}" can\'t be read: {found.why}.')
+            case _:
+                return found
+
+    async def many(self, job_ids: Sequence[str], *, detail: bool = False) -> list[Job | Unreadable | None]:
+        """Jobs in the order asked for; None where there is no such job."""
+        return await self._rows(job_ids, DETAIL_FIELDS if detail else ROW_FIELDS)
+
+    async def attempts(self, job: Job) -> list[Attempt]:
+        """All attempts, oldest first. Earlier ones from their list, the last from the job itself."""
+        raw = await self._redis.lrange(self.keys.attempts(job.id), -MAX_ATTEMPTS, -1)
+        earlier: list[Attempt] = []
+        for entry in raw:
+            try:
+                earlier.append(Attempt.from_json(entry))
+            except (ValueError, KeyError, TypeError):
+                continue
+        last = job.current_attempt
+        return [*earlier, last] if last else earlier
+
+    async def chunk_marks(self, job_id: str) -> str:
+        """One letter per chunk: `.` waiting, `r` running, `d` done, `f` failed, `s` skipped. "" without chunks."""
+        try:
+            return ((await self._redis.get(self.keys.chunks(job_id))) or b"").decode("ascii", "replace")
+        except ResponseError:
+            return ""
+
+    async def _rows(self, job_ids: Sequence[str], fields: tuple[str, ...]) -> list[Job | Unreadable | None]:
+        if not job_ids:
+            return []
+        pipe = self._redis.pipeline(transaction=False)
+        for job_id in job_ids:
+            pipe.hmget(self.keys.job(job_id), fields)
+        rows = await pipe.execute(raise_on_error=False)
+        return [_parse(job_id, fields, row) for job_id, row in zip(job_ids, rows, strict=True)]
+
+    # Lists
+
+    async def page(self, query: Query) -> Page:
+        """One page of the list and how many there are. Raises ValueError for a bad cursor."""
+        limit = max(1, min(query.limit, MAX_PAGE))
+        index = self.keys.jobs(query.state, query.queue, query.function)
+        ids, cursor, total = await self._ids(index, limit, query.after)
+        rows = await self._rows(ids, ROW_FIELDS)
+        jobs = [row if row is not None else Unreadable(i, "it has no record") for i, row in zip(ids, rows, strict=True)]
+        return Page(jobs, str(cursor) if cursor else None, total)
+
+    async def top_ids(self, queries: Sequence[Query]) -> list[list[str]]:
+        """The ids on the first page of each query: how the feed sees that a list has changed."""
+        pipe = self._redis.pipeline(transaction=False)
+        for q in queries:
+            pipe.zrange(self.keys.jobs(q.state, q.queue, q.function), 0, min(q.limit, MAX_PAGE) - 1, desc=True)
+        return [[i.decode(errors="replace") for i in ids] for ids in await pipe.execute()]
+
+    async def _ids(self, index: str, limit: int, after: str | None) -> tuple[list[str], Cursor | None, int]:
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.zcard(index)
+        if after is None:
+            pipe.zrange(index, 0, limit, desc=True, withscores=True)
+            total, found = await pipe.execute()
+        else:
+            total, found = await self._ids_after(index, Cursor.parse(after), limit + 1)
+        rows = [Cursor(score, raw.decode(errors="replace")) for raw, score in found]
+        more = len(rows) > limit
+        shown = rows[:limit]
+        return [c.job_id for c in shown], (shown[-1] if more else None), int(total)
+
+    async def _ids_after(self, index: str, cursor: Cursor, want: int) -> tuple[int, list[tuple[bytes, float]]]:
+        """Keyset paging: rows below the cursor, whether or not the row it names is still there."""
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.zcard(index)
+        pipe.zscore(index, cursor.job_id)
+        pipe.zrevrank(index, cursor.job_id)
+        total, score, rank = await pipe.execute()
+        if rank is not None and score == cursor.score:
+            return total, await self._redis.zrange(index, rank + 1, rank + want, desc=True, withscores=True)
+        found: list[tuple[bytes, float]] = []
+        offset = 0
+        while len(found) < want:
+            batch = await self._redis.zrevrangebyscore(
+                index, cursor.score, "-inf", start=offset, num=MAX_PAGE, withscores=True
+            )
+            found += [(m, s) for m, s in batch if (s, m) < (cursor.score, cursor.job_id.encode())]
+            offset += len(batch)
+            if len(batch) < MAX_PAGE:
+                break
+        return total, found[:want]
+
+    async def counts(self, queue: str | None = None, function: str | None = None) -> dict[State, int]:
+        """How many jobs are in each state, under the given filters. One round trip."""
+        pipe = self._redis.pipeline(transaction=False)
+        for state in State:
+            pipe.zcard(self.keys.jobs(state, queue, function))
+        return dict(zip(State, await pipe.execute(), strict=True))
+
+    # What moves
+
+    async def changes_since(self, position: int, epoch: str, *, limit: int = 5000) -> Changes:
+        """Ids of jobs that changed after a position, oldest change first, each once."""
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.get(self.keys.epoch)
+        pipe.get(self.keys.position)
+        pipe.zrange(self.keys.changes, f"({position}", "+inf", byscore=True, offset=0, num=limit, withscores=True)
+        pipe.zrange(self.keys.changes, 0, 0, withscores=True)
+        raw_epoch, raw_position, rows, first = await pipe.execute()
+        now_epoch = (raw_epoch or b"").decode(errors="replace")
+        now_position = int(raw_position or 0)
+        trimmed = bool(first) and first[0][1] > position + 1 and len(rows) >= limit
+        if now_epoch != epoch or now_position < position or trimmed:
+            return Changes(now_position, now_epoch, [], more=False, reset=True)
+        ids = [raw.decode(errors="replace") for raw, _ in rows]
+        more = len(rows) >= limit
+        upto = int(rows[-1][1]) if more else now_position
+        return Changes(upto, now_epoch, ids, more=more, reset=False)
+
+    async def position(self) -> tuple[int, str]:
+        """The newest position and the epoch it belongs to."""
+        raw_position, raw_epoch = await self._redis.mget(self.keys.position, self.keys.epoch)
+        return int(raw_position or 0), (raw_epoch or b"").decode(errors="replace")
+
+    async def now_ms(self) -> int:
+        """Redis' clock. Ages are measured against it, never against a local clock."""
+        seconds, micros = await self._redis.time()
+        return seconds * 1000 + micros // 1000
+
+    # What there is
+
+    async def functions(self) -> dict[str, FunctionInfo]:
+        """What workers have published, by name."""
+        raw = await self._redis.hgetall(self.keys.functions)
+        found: dict[str, FunctionInfo] = {}
+        for name, blob in sorted(raw.items()):
+            try:
+                info = FunctionInfo.model_validate_json(blob)
+            except ValueError:
+                continue
+            found[name.decode(errors="replace")] = info
+        return found
+
+    async def queues(self) -> list[QueueInfo]:
+        """Queues that ever had a job or a worker, with what waits in each."""
+        names = sorted(n.decode(errors="replace") for n in await self._redis.smembers(self.keys.queues))
+        states = (State.QUEUED, State.RUNNING, State.DEFERRED, State.RETRYING)
+        pipe = self._redis.pipeline(transaction=False)
+        for name in names:
+            for state in states:
+                pipe.zcard(self.keys.jobs(state, name))
+            pipe.zrange(self.keys.jobs(State.QUEUED, name), 0, 0, withscores=True)
+        flat = await pipe.execute() if names else []
+        width = len(states) + 1
+        rows = [flat[i : i + width] for i in range(0, len(flat), width)]
+        return [
+            QueueInfo(name, queued, running, deferred, retrying, int(oldest[0][1]) if oldest else None)
+            for name, (queued, running, deferred, retrying, oldest) in zip(names, rows, strict=True)
+        ]
+
+    async def workers(self) -> list[WorkerInfo]:
+        """Workers seen in the last hour, by name. Dead ones stay in the list with `alive` false."""
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.time()
+        pipe.zrange(self.keys.workers, 0, -1, withscores=True)
+        (seconds, micros), rows = await pipe.execute()
+        now = seconds * 1000 + micros // 1000
+        pipe = self._redis.pipeline(transaction=False)
+        for raw, _ in rows:
+            pipe.hgetall(self.keys.worker(raw.decode(errors="replace")))
+        blobs = await pipe.execute(raise_on_error=False) if rows else []
+        infos = [
+            _worker(raw.decode(errors="replace"), int(seen), now, blob)
+            for (raw, seen), blob in zip(rows, blobs, strict=True)
+        ]
+        return sorted((w for w in infos if w), key=lambda w: (not w.alive, w.id))
+
+    async def minutes(self, count: int) -> list[MinuteStats]:
+        """The last `count` minutes, oldest first, the unfinished one last."""
+        now = await self.now_ms() // 60_000
+        pipe = self._redis.pipeline(transaction=False)
+        wanted = range(now - count + 1, now + 1)
+        for minute in wanted:
+            pipe.hgetall(self.keys.stats(minute))
+        blobs = await pipe.execute(raise_on_error=False)
+        return [_minute(m, b if isinstance(b, dict) else {}) for m, b in zip(wanted, blobs, strict=True)]
+
+    async def looking(self) -> None:
+        """Say that somebody looks: workers report progress at full rate for the next 10 seconds."""
+        await self._redis.set(self.keys.viewers, 1, ex=10)
+
+    async def result_left_ms(self, job_id: str) -> int | None:
+        """How long arq keeps the result, in ms. None where there is none; -1 for ever."""
+        left = await self._redis.pttl(ArqKeys.result(job_id))
+        return None if left == -2 else int(left)
+
+
+def _parse(job_id: str, fields: tuple[str, ...], row: Any) -> Job | Unreadable | None:
+    if isinstance(row, Exception):
+        return Unreadable(job_id, "its key holds another type of value")
+    if all(value is None for value in row):
+        return None
+    try:
+        return Job.from_hash(job_id, dict(zip(fields, row, strict=True)))
+    except ValueError as error:
+        return Unreadable(job_id, str(error))
+
+
+def _worker(worker_id: str, seen: int, now: int, blob: Any) -> WorkerInfo | None:
+    try:
+        d = {k.decode(): v.decode(errors="replace") for k, v in blob.items()}
+        return WorkerInfo(
+            id=worker_id, host=d.get("host", ""), pid=int(d.get("pid", 0)), queue=d.get("queue", ""),
+            slots=int(d.get("slots", 0)), running=[str(i) for i in json.loads(d.get("running", "[]"))],
+            functions=[str(f) for f in json.loads(d.get("functions", "[]"))], started=int(d.get("started", 0)),
+            seen=seen, alive=now - seen < 6000, done=int(d.get("done", 0)), failed=int(d.get("failed", 0)),
+            version=d.get("version", ""), lag_ms=float(d.get("lag_ms", 0)), rss=int(d.get("rss", 0)),
+        )  # fmt: skip
+    except (ValueError, TypeError, AttributeError):
+        return None
+
+
+def _minute(minute: int, blob: dict[bytes, bytes]) -> MinuteStats:
+    def count(name: str) -> int:
+        try:
+            return int(blob.get(name.encode(), 0))
+        except ValueError:
+            return 0
+
+    def histogram(kind: str) -> tuple[int, ...]:
+        return tuple(count(f"{kind}|{n}") for n in range(len(HISTOGRAM_MS) + 1))
+
+    return MinuteStats(
+        minute, count("succeeded"), count("failed"), count("aborted"), count("retried"), histogram("run"),
+        histogram("wait"),
+    )  # fmt: skip
+
+
+def percentile(buckets: Sequence[int], share: float) -> float | None:
+    """The `share` (0 to 1) percentile in ms of a histogram over `HISTOGRAM_MS`: its bucket's upper bound."""
+    total = sum(buckets)
+    if not total:
+        return None
+    seen = 0
+    for n, count in enumerate(buckets):
+        seen += count
+        if seen >= share * total:
+            return float(HISTOGRAM_MS[min(n, len(HISTOGRAM_MS) - 1)])
+    return float(HISTOGRAM_MS[-1])
+
