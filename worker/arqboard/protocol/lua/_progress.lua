@@ -1,0 +1,20 @@
+-- Write how far a job is, and slide the window (5 to 10 s) that its rate is computed from.
+
+local function report(id, done, total, unit, note, phase)
+  local key = job_key(id)
+  local w = redis.call('HMGET', key, 'base_at', 'base_done', 'mid_at', 'mid_done')
+  local base_at, base_done, mid_at, mid_done = w[1], w[2], w[3], w[4]
+  if not base_at or tonumber(done) < tonumber(base_done) then
+    base_at, base_done, mid_at, mid_done = now, done, now, done
+  elseif now - mid_at >= 5000 then
+    base_at, base_done, mid_at, mid_done = mid_at, mid_done, now, done
+  end
+  redis.call('HSET', key, 'done', done, 'total', total, 'unit', unit, 'note', note, 'phase', phase, 'reported', now,
+    'base_at', base_at, 'base_done', base_done, 'mid_at', mid_at, 'mid_done', mid_done)
+end
+
+-- Whether this attempt still owns its job.
+local function owns(id, token)
+  local job = redis.call('HMGET', job_key(id), 'state', 'token')
+  return job[1] == 'running' and job[2] == token
+end

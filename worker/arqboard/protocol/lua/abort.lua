@@ -1,0 +1,40 @@
+-- abort: end a waiting job now; ask the worker of a running one to cancel it.
+--
+-- ARGV  1 prefix  2 id  3 ended by (text for people)
+-- Returns 1 aborted, 2 its worker is asked, -1 no such job, -2 it has ended
+-- Announces the job; tells the workers.
+--@include _tail
+--@include _attempt
+
+local id = ARGV[2]
+local job = redis.call('HMGET', job_key(id), 'state', 'queue', 'function')
+if not job[1] then return -1 end
+if terminal[job[1]] then return -2 end
+
+if job[1] == 'running' then
+  redis.call('HSETNX', job_key(id), 'abort_requested', now)
+  mark(id)
+  announce()
+  redis.call('PUBLISH', prefix .. 'control', 'abort ' .. id)
+  return 2
+end
+
+redis.call('ZREM', job[2], id)
+redis.call('ZREM', 'arq:abort', id)
+redis.call('DEL', 'arq:retry:' .. id)
+if redis.call('EXISTS', 'arq:job:' .. id) == 1 then
+  redis.call('RENAME', 'arq:job:' .. id, prefix .. 'payload:' .. id)
+  redis.call('PERSIST', prefix .. 'payload:' .. id)
+end
+archive_attempt(id)
+unindex(job[1], job[2], job[3], id)
+index('aborted', job[2], job[3], now, id)
+redis.call('ZADD', prefix .. 'ended', now, id)
+redis.call('HSET', job_key(id), 'state', 'aborted', 'ended', now, 'error_type', 'Aborted', 'error',
+  'aborted before it started' .. (ARGV[3] ~= '' and ' by ' .. ARGV[3] or ''))
+mark(id)
+count('aborted')
+count('aborted|' .. job[3])
+write_counts()
+announce()
+return 1

@@ -1,0 +1,92 @@
+-- finish: the ends of jobs, many in one call, each fenced by its attempt token.
+--
+-- ARGV  1 prefix  2 ended jobs to keep  3 ms to keep them, then per job: id  token  outcome (succeeded, failed,
+--       aborted)  result blob or ""  ms to keep it (-1 for ever, 0 not at all)  result preview (JSON)  error type
+--       error  traceback  ms to keep arq's lock (cron jobs; else 0)
+-- Returns one number per job: 1 written, 2 written earlier (a lost reply), 0 discarded: another attempt owns the job
+--       or it has ended; the late end is kept among the attempts.
+-- Announces each. Trims a little of the oldest history.
+--@include _tail
+--@include _attempt
+
+local TRIM = 20
+
+local function store_result(id, blob, keep)
+  if blob == '' or keep == 0 then return end
+  if keep < 0 then redis.call('SET', 'arq:result:' .. id, blob)
+  else redis.call('SET', 'arq:result:' .. id, blob, 'PX', keep) end
+end
+
+-- A job that can be retried keeps its call, byte for byte.
+local function keep_payload(id, outcome)
+  if outcome == 'succeeded' then redis.call('DEL', 'arq:job:' .. id) return end
+  if redis.call('EXISTS', 'arq:job:' .. id) == 1 then
+    redis.call('RENAME', 'arq:job:' .. id, prefix .. 'payload:' .. id)
+    redis.call('PERSIST', prefix .. 'payload:' .. id)
+  end
+end
+
+local function release_lock(id, keep)
+  if keep > 0 then redis.call('PEXPIRE', 'arq:in-progress:' .. id, keep)
+  else redis.call('DEL', 'arq:in-progress:' .. id) end
+end
+
+local function write(id, i, job)
+  local outcome = ARGV[i + 2]
+  store_result(id, ARGV[i + 3], tonumber(ARGV[i + 4]))
+  keep_payload(id, outcome)
+  redis.call('ZREM', job[4], id)
+  redis.call('ZREM', 'arq:abort', id)
+  redis.call('DEL', 'arq:retry:' .. id)
+  release_lock(id, tonumber(ARGV[i + 9]))
+  if tonumber(job[6] or 0) > 0 then fail_running_chunks(id) end
+  unindex('running', job[4], job[3], id)
+  index(outcome, job[4], job[3], now, id)
+  redis.call('ZADD', prefix .. 'ended', now, id)
+  redis.call('HSET', job_key(id), 'state', outcome, 'outcome', outcome, 'ended', now, 'result', ARGV[i + 5])
+  if ARGV[i + 6] ~= '' then
+    redis.call('HSET', job_key(id), 'error_type', ARGV[i + 6], 'error', ARGV[i + 7], 'traceback', ARGV[i + 8])
+  end
+  mark(id)
+  count(outcome)
+  count(outcome .. '|' .. job[3])
+  count_time('run', math.max(0, now - tonumber(job[5])))
+end
+
+local function discard(id, i)
+  if redis.call('EXISTS', job_key(id)) == 0 then return end
+  push_attempt(id, { 0, now, now, ARGV[i + 1], 'discarded', ARGV[i + 6] ~= '' and ARGV[i + 6], ARGV[i + 7], false })
+  mark(id)
+end
+
+local function trim()
+  local excess = redis.call('ZCARD', prefix .. 'ended') - tonumber(ARGV[2])
+  local old = excess > 0 and redis.call('ZRANGE', prefix .. 'ended', 0, math.min(excess, TRIM) - 1)
+    or redis.call('ZRANGE', prefix .. 'ended', '-inf', now - tonumber(ARGV[3]), 'BYSCORE', 'LIMIT', 0, TRIM)
+  for _, id in ipairs(old) do
+    local job = redis.pcall('HMGET', job_key(id), 'state', 'queue', 'function')
+    if not job.err and job[1] and job[2] and job[3] then forget(id, job[1], job[2], job[3])
+    else redis.call('ZREM', prefix .. 'ended', id) end
+    mark_gone(id)
+  end
+end
+
+local codes = {}
+for i = 4, #ARGV, 10 do
+  local id, token = ARGV[i], ARGV[i + 1]
+  local job = redis.call('HMGET', job_key(id), 'state', 'token', 'function', 'queue', 'started', 'chunk_running')
+  local lock = redis.call('GET', 'arq:in-progress:' .. id)
+  if job[1] == 'running' and job[2] == token and (not lock or lock == token) then
+    write(id, i, job)
+    codes[#codes + 1] = 1
+  elseif job[1] and terminal[job[1]] and job[2] == token then
+    codes[#codes + 1] = 2
+  else
+    discard(id, i)
+    codes[#codes + 1] = 0
+  end
+end
+trim()
+write_counts()
+announce()
+return codes

@@ -1,0 +1,50 @@
+-- mark: chunks of running jobs that began, were done, or failed; with the progress that follows from them.
+--
+-- ARGV  1 prefix, then per job: id  token  done  total or ""  unit  note  phase  chunk total  chunk size
+--       chunk items  marks ("index:letter", comma separated; r running, d done, f failed, s skipped, . waiting)
+-- Returns one number per job: 1 written, 0 the attempt does not own the job any more.
+-- Announces each written job. Another total, size or number of items than before starts the map anew.
+--@include _tail
+--@include _progress
+
+local NAMES = { r = 'chunk_running', d = 'chunk_done', f = 'chunk_failed', s = 'chunk_skipped' }
+
+local function prepare(key, map, total, size, items)
+  local known = redis.call('HMGET', key, 'chunk_total', 'chunk_size', 'chunk_items')
+  if known[1] == total and known[2] == size and known[3] == items then return end
+  redis.call('SET', map, string.rep('.', tonumber(total)))
+  redis.call('HSET', key, 'chunk_total', total, 'chunk_size', size, 'chunk_items', items, 'chunk_running', 0,
+    'chunk_done', 0, 'chunk_failed', 0, 'chunk_skipped', 0)
+end
+
+local function set_marks(key, map, marks)
+  local delta = {}
+  for at, letter in string.gmatch(marks, '(%d+):(.)') do
+    local old = redis.call('GETRANGE', map, at, at)
+    if old ~= letter then
+      redis.call('SETRANGE', map, at, letter)
+      if NAMES[old] then delta[NAMES[old]] = (delta[NAMES[old]] or 0) - 1 end
+      if NAMES[letter] then delta[NAMES[letter]] = (delta[NAMES[letter]] or 0) + 1 end
+    end
+  end
+  for field, by in pairs(delta) do
+    if by ~= 0 then redis.call('HINCRBY', key, field, by) end
+  end
+end
+
+local codes = {}
+for i = 2, #ARGV, 11 do
+  local id = ARGV[i]
+  local key, map = job_key(id), prefix .. 'chunks:' .. id
+  if owns(id, ARGV[i + 1]) then
+    prepare(key, map, ARGV[i + 7], ARGV[i + 8], ARGV[i + 9])
+    set_marks(key, map, ARGV[i + 10])
+    report(id, ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5], ARGV[i + 6])
+    mark(id, true)
+    codes[#codes + 1] = 1
+  else
+    codes[#codes + 1] = 0
+  end
+end
+announce()
+return codes

@@ -1,0 +1,21 @@
+-- promote: deferred jobs whose time has come are queued. Claiming does not need it; counts and pages do.
+--
+-- ARGV  1 prefix  2 at most
+-- Returns how many.
+-- Announces each.
+--@include _tail
+
+local due = redis.call('ZRANGE', prefix .. 'jobs:deferred/*/*', '-inf', now, 'BYSCORE', 'LIMIT', 0, ARGV[2])
+for _, id in ipairs(due) do
+  local job = redis.pcall('HMGET', job_key(id), 'state', 'queue', 'function', 'run_at')
+  if not job.err and job[1] == 'deferred' then
+    unindex('deferred', job[2], job[3], id)
+    index('queued', job[2], job[3], job[4], id)
+    redis.call('HSET', job_key(id), 'state', 'queued')
+    mark(id)
+  else
+    redis.call('ZREM', prefix .. 'jobs:deferred/*/*', id)
+  end
+end
+announce()
+return #due

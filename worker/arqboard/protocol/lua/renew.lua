@@ -1,0 +1,45 @@
+-- renew: a worker's heartbeat. Keeps its leases and brings back what it must know.
+--
+-- ARGV  1 prefix  2 worker  3 lease ms  4 queue  5 number of fields n, then n fields and values of the worker's
+--       record, then per running job: id  token
+-- Returns {lost ids (another attempt owns them), ids to abort, 1 when somebody looks at progress}
+-- Announces nothing: pages look at workers once a second.
+--@include _tail
+
+local worker, lease, queue, n = ARGV[2], tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
+local lost, aborts = {}, {}
+local any_abort = redis.call('EXISTS', 'arq:abort') == 1
+
+local function still_mine(id, token)
+  local lock = redis.call('GET', 'arq:in-progress:' .. id)
+  if lock then return lock == token end
+  local job = redis.call('HMGET', job_key(id), 'state', 'token')
+  return job[1] == 'running' and job[2] == token
+end
+
+for i = 6 + 2 * n, #ARGV, 2 do
+  local id, token = ARGV[i], ARGV[i + 1]
+  if still_mine(id, token) then
+    redis.call('SET', 'arq:in-progress:' .. id, token, 'PX', lease)
+    redis.call('ZADD', queue, 'XX', now + lease, id)
+    if redis.call('HEXISTS', job_key(id), 'abort_requested') == 1 then
+      aborts[#aborts + 1] = id
+    elseif any_abort and redis.call('ZREM', 'arq:abort', id) == 1 then
+      redis.call('HSET', job_key(id), 'abort_requested', now)
+      mark(id)
+      aborts[#aborts + 1] = id
+    end
+  else
+    lost[#lost + 1] = id
+  end
+end
+
+local record = { worker_key = prefix .. 'worker:' .. worker }
+for i = 6, 5 + 2 * n, 2 do redis.call('HSET', record.worker_key, ARGV[i], ARGV[i + 1]) end
+redis.call('PEXPIRE', record.worker_key, 3600000)
+redis.call('ZADD', prefix .. 'workers', now, worker)
+redis.call('ZREMRANGEBYSCORE', prefix .. 'workers', '-inf', now - 3600000)
+redis.call('SADD', prefix .. 'queues', queue)
+if any_abort then redis.call('ZREMRANGEBYSCORE', 'arq:abort', '-inf', now - 86400000) end
+announce()
+return { lost, aborts, redis.call('EXISTS', prefix .. 'viewers') }

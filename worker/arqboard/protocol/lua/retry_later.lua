@@ -1,0 +1,37 @@
+-- retry_later: attempts that ended without ending their job; it runs again after a while.
+--
+-- ARGV  1 prefix, then per job: id  token  defer ms  outcome (retry, handed_over)  burns a try (1 or 0)  error type
+--       error  traceback
+-- Returns one number per job: 1 written, 2 written earlier (a lost reply), 0 the attempt does not own the job any more.
+-- Announces each; wakes the queue's workers for jobs that may run at once.
+--@include _tail
+--@include _attempt
+
+local codes = {}
+for i = 2, #ARGV, 8 do
+  local id, token, defer, outcome = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), ARGV[i + 3]
+  local job = redis.call('HMGET', job_key(id), 'state', 'token', 'function', 'queue')
+  local lock = redis.call('GET', 'arq:in-progress:' .. id)
+  if job[1] == 'running' and job[2] == token and (not lock or lock == token) then
+    local state = outcome == 'retry' and 'retrying' or 'queued'
+    redis.call('ZADD', job[4], 'XX', now + defer, id)
+    redis.call('DEL', 'arq:in-progress:' .. id)
+    if ARGV[i + 4] == '0' then redis.call('DECR', 'arq:retry:' .. id) end
+    fail_running_chunks(id)
+    unindex('running', job[4], job[3], id)
+    index(state, job[4], job[3], now + defer, id)
+    redis.call('HSET', job_key(id), 'state', state, 'outcome', outcome, 'ended', now, 'run_at', now + defer)
+    if ARGV[i + 5] ~= '' then
+      redis.call('HSET', job_key(id), 'error_type', ARGV[i + 5], 'error', ARGV[i + 6], 'traceback', ARGV[i + 7])
+    end
+    mark(id)
+    if outcome == 'retry' then count('retried') end
+    if defer <= 0 then wake(job[4]) end
+    codes[#codes + 1] = 1
+  else
+    codes[#codes + 1] = (job[2] == token and job[1] ~= 'running') and 2 or 0
+  end
+end
+write_counts()
+announce()
+return codes

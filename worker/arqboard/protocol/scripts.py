@@ -1,0 +1,35 @@
+"""Loads the Lua files: one verb per file, with `--@include name` lines put in place once."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+_INCLUDE = re.compile(r"^--@include (\w+)$", re.MULTILINE)
+
+
+class Script(Protocol):
+    """A registered verb: takes its ARGV, sends EVALSHA, and the text where Redis does not know it yet."""
+
+    async def __call__(self, *, args: list[Any]) -> Any: ...
+
+
+@cache
+def source(verb: str) -> str:
+    """The whole text of a verb."""
+    return _INCLUDE.sub(lambda found: _read(found[1]), _read(verb))
+
+
+def register(redis: Redis[bytes], verb: str) -> Script:
+    """The verb as a callable on this client."""
+    script: Any = redis.register_script(source(verb))
+    return script  # type: ignore[no-any-return] # redis-py types it as Any
+
+
+def _read(name: str) -> str:
+    return (files(__package__) / "lua" / f"{name}.lua").read_text()

@@ -1,0 +1,67 @@
+"""Submitting a job as a program does: checked against the signature, then queued in one atomic step."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .protocol.commands import Commands, Submission, Submitted
+from .protocol.errors import UnknownFunction
+from .protocol.keys import ArqKeys
+from .protocol.payload import encode_call, preview_call
+from .protocol.signature import FunctionInfo
+
+
+def find_function(functions: Mapping[str, FunctionInfo], name: str) -> FunctionInfo:
+    """The published function of that name. Raises UnknownFunction with the nearest names."""
+    found = functions.get(name)
+    if found is None:
+        raise UnknownFunction(name, difflib.get_close_matches(name, list(functions), n=3, cutoff=0.5))
+    return found
+
+
+async def submit(
+    commands: Commands,
+    info: FunctionInfo,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    *,
+    queue: str | None = None,
+    job_id: str | None = None,
+    defer_by: float | None = None,
+    once: str | None = None,
+    source: str = "",
+    lax: bool = False,
+) -> Submitted:
+    """Check a call and queue it. `defer_by` is in seconds; `once` is an idempotency key.
+
+    Raises BadArguments, JobExists or KeyReused. `lax` takes numbers written as text, as forms send them.
+    """
+    call = info.bind(args, kwargs, lax=lax)
+    target = queue or info.queue or ArqKeys.default_queue
+    shown_args, shown_kwargs = preview_call(call.args, call.kwargs)
+    named: dict[str, Any] = {"job_id": job_id} if job_id else {}
+    return await commands.submit(
+        Submission(
+            function=info.name,
+            queue=target,
+            payload=encode_call(info.name, call.args, call.kwargs, serializer=info.serializer),
+            args=shown_args,
+            kwargs=shown_kwargs,
+            defer_ms=round((defer_by or 0) * 1000),
+            once=once or "",
+            fingerprint=_fingerprint(info.name, args, kwargs, target, job_id, defer_by) if once else "",
+            source=source,
+            max_tries=info.max_tries,
+            timeout=info.timeout,
+            **named,
+        )
+    )
+
+
+def _fingerprint(*request: Any) -> str:
+    text = json.dumps(request, sort_keys=True, default=repr)
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
