@@ -1,0 +1,278 @@
+"""One attempt, from its payload to its end: a list of named steps."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import pickle
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from arq.constants import keep_cronjob_progress
+from arq.cron import CronJob
+from arq.jobs import DeserializationError, serialize_result
+from arq.utils import args_to_string, ms_to_datetime, truncate
+from arq.worker import Function, JobExecutionFailed
+
+from .outcomes import Aborted, Again, End, Failure, HandedOver, Lost, Stop, Success, WorkerLost, decide, describe
+from .progress import Live, Progress, set_current
+from .protocol.commands import Claimed, Ended, Later
+from .protocol.job import Outcome
+from .protocol.payload import preview
+
+if TYPE_CHECKING:
+    from .worker import Worker
+
+logger = logging.getLogger("arq.worker")  # arq's own name: people filter by it
+
+
+@dataclass(slots=True)
+class Call:
+    """What a payload says: arq's five fields."""
+
+    function: str = "<unknown>"
+    args: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    job_try: int | None = None
+    enqueued: int = 0
+
+
+def read_call(payload: bytes, deserializer: Callable[[bytes], dict[str, Any]] | None) -> Call:
+    """Read a payload with the fleet's deserializer, or as the JSON that the dashboard writes.
+
+    Raises DeserializationError. This is the only place where a pickle is loaded, and it runs in workers only.
+    """
+    try:
+        raw = (deserializer or pickle.loads)(payload)  # noqa: S301 - arq's default format, from our own Redis
+        return _call(raw)
+    except Exception as error:
+        if payload[:1] == b"{":
+            return _call(json.loads(payload))
+        raise DeserializationError("unable to deserialize job") from error
+
+
+def _call(raw: dict[str, Any]) -> Call:
+    return Call(raw["f"], tuple(raw["a"]), dict(raw["k"]), raw["t"], int(raw["et"]))
+
+
+class Attempt:
+    """A claimed job in this worker. `phase` says whether a cancellation would reach the job's own code."""
+
+    def __init__(self, worker: Worker, claimed: Claimed) -> None:
+        self.worker = worker
+        self.claimed = claimed
+        self.job_id, self.token = claimed.job_id, claimed.token
+        self.call = Call()
+        self.function: Function | CronJob | None = None
+        self.job_try = claimed.job_try
+        self.stop: Stop = ""
+        self.is_in_body = False
+        self.is_over = False
+        self.task: asyncio.Task[None] | None = None
+        self.started = time.time()
+        self.live = Live(
+            self.job_id, self.token, known_marks=claimed.marks, known_size=claimed.chunk_size,
+            known_items=claimed.chunk_items,
+        )  # fmt: skip
+
+    @property
+    def ref(self) -> str:
+        return f"{self.job_id}:{self.call.function}"
+
+    def cancel(self, why: Stop) -> None:
+        """Cancel the job's own code, once; before it runs, only remember why."""
+        if self.stop or self.is_over:
+            return
+        self.stop = why
+        if self.is_in_body and self.task:
+            self.task.cancel()
+
+    async def run(self) -> None:
+        """Never raises; whatever happens becomes the attempt's end."""
+        try:
+            end = await self._perform()
+        except asyncio.CancelledError:
+            end = decide(
+                asyncio.CancelledError(), stop=self.stop or "shutdown", job_try=self.job_try, max_tries=1_000_000,
+                retry_jobs=True,
+            )  # fmt: skip
+        except Exception as error:
+            logger.exception("%s: the worker could not run it", self.ref)
+            end = Failure(error)
+        self.conclude(end)
+
+    def conclude(self, end: End) -> None:
+        """Write the end, unless the attempt has been given up before."""
+        if self.is_over:
+            return
+        self.is_over = True
+        self.worker.end(self, end)
+
+    async def _perform(self) -> End:
+        refusal = self._prepare()
+        if refusal is not None:
+            return refusal
+        ctx = self._context()
+        await self.worker.hook("on_job_start", self.worker.on_job_start, ctx)
+        end = await self._body(ctx)
+        await self.worker.hook("on_job_end", self.worker.on_job_end, ctx)
+        if self.worker.after_job_end is not None:
+            self.worker.after_written(self, ctx)
+        return end
+
+    def _prepare(self) -> End | None:
+        """Reasons not to run at all, in arq's order; None to go ahead."""
+        if not self.claimed.payload:
+            return Failure(JobExecutionFailed("job expired"))
+        try:
+            self.call = read_call(self.claimed.payload, self.worker.job_deserializer)
+        except DeserializationError as error:
+            return Failure(error)
+        if self.claimed.is_aborted or self.stop == "abort":
+            return Aborted(asyncio.CancelledError())
+        if self.claimed.has_crashed_often:
+            return Failure(WorkerLost(f"it ended its worker {self.worker.toolkit.max_crashes} times and is not tried again"))
+        self.function = self.worker.functions.get(self.call.function)
+        if self.function is None:
+            return Failure(JobExecutionFailed(f"function {self.call.function!r} not found"))
+        self.job_try = max(self.job_try, self.call.job_try or 0)
+        if self.job_try > self.max_tries:
+            return Failure(JobExecutionFailed(f"max {self.max_tries} retries exceeded"))
+        return None
+
+    @property
+    def max_tries(self) -> int:
+        own = self.function.max_tries if self.function else None
+        return self.worker.max_tries if own is None else own
+
+    @property
+    def timeout_s(self) -> float | None:
+        own = self.function.timeout_s if self.function else None
+        return self.worker.job_timeout_s if own is None else own
+
+    def _context(self) -> dict[str, Any]:
+        progress = Progress(self.live, self.worker.reporter.touch, self.worker.reporter.settle)
+        set_current(progress)
+        return {
+            **self.worker.ctx,
+            "job_id": self.job_id,
+            "job_try": self.job_try,
+            "enqueue_time": ms_to_datetime(self.call.enqueued),
+            "score": self.claimed.run_at,
+            "progress": progress,
+        }
+
+    async def _body(self, ctx: dict[str, Any]) -> End:
+        assert self.function is not None
+        self._log_start()
+        self.is_in_body = True
+        try:
+            if self.stop:
+                raise asyncio.CancelledError
+            async with asyncio.timeout(self.timeout_s):
+                return Success(await self.function.coroutine(ctx, *self.call.args, **self.call.kwargs))
+        except (Exception, asyncio.CancelledError, SystemExit) as error:
+            _uncancel(self.task)
+            return decide(
+                error, stop=self.stop, job_try=self.job_try, max_tries=self.max_tries, retry_jobs=self.worker.retry_jobs
+            )
+        finally:
+            self.is_in_body = False
+
+    def _log_start(self) -> None:
+        if logger.isEnabledFor(logging.INFO):
+            waited = self.started - self.call.enqueued / 1000
+            extra = f" try={self.job_try}" if self.job_try > 1 else ""
+            logger.info(
+                "%6.2fs → %s(%s)%s", waited, self.ref, args_to_string(self.call.args, self.call.kwargs), extra
+            )
+
+    # The end, as it is written
+
+    def message(self, end: End) -> Ended | Later | None:
+        """The end as Redis gets it; None when there is nothing to say."""
+        match end:
+            case Success(value):
+                return self._ended(Outcome.SUCCEEDED, value, None)
+            case Failure(error):
+                return self._ended(Outcome.FAILED, error, error)
+            case Aborted(error):
+                return self._ended(Outcome.ABORTED, error, error)
+            case Again(defer_ms, error):
+                return Later(self.job_id, self.token, defer_ms, Outcome.RETRY, *describe(error))
+            case HandedOver():
+                return Later(self.job_id, self.token, 0, Outcome.HANDED_OVER)
+            case Lost():
+                return None
+
+    def _ended(self, outcome: Outcome, result: Any, error: BaseException | None) -> Ended:
+        keep_ms = self._keep_result_ms()
+        error_type, message, trace = describe(error)
+        if outcome is Outcome.ABORTED:
+            error_type, message, trace = "CancelledError", "aborted on request", ""
+        return Ended(
+            self.job_id, self.token, outcome,
+            result=self._serialized(outcome is Outcome.SUCCEEDED, result) if keep_ms else b"",
+            keep_result_ms=keep_ms,
+            preview=preview(result) if outcome is Outcome.SUCCEEDED and result is not None else "",
+            error_type=error_type, error=message, traceback=trace,
+            keep_lock_ms=int(keep_cronjob_progress * 1000) if isinstance(self.function, CronJob) else 0,
+        )  # fmt: skip
+
+    def _keep_result_ms(self) -> int:
+        function, worker = self.function, self.worker
+        forever = function.keep_result_forever if function else None
+        if worker.keep_result_forever if forever is None else forever:
+            return -1
+        seconds = function.keep_result_s if function else None
+        return int((worker.keep_result_s if seconds is None else seconds) * 1000)
+
+    def _serialized(self, success: bool, result: Any) -> bytes:
+        """The result as stock arq reads it; empty where even its fallback can't be written."""
+        blob = serialize_result(
+            self.call.function, self.call.args, self.call.kwargs, self.job_try, self.call.enqueued, success, result,
+            int(self.started * 1000), int(time.time() * 1000), self.ref, self.worker.queue_name, self.job_id,
+            serializer=self.worker.job_serializer,
+        )  # fmt: skip
+        return blob or b""
+
+    def log_end(self, end: End) -> None:
+        took = time.time() - self.started
+        match end:
+            case Success(value):
+                if logger.isEnabledFor(logging.INFO):
+                    shown = "" if value is None or not self.worker.log_results else _shown(value)
+                    logger.info("%6.2fs ← %s ● %s", took, self.ref, shown)
+            case Failure(error):
+                logger.error(
+                    "%6.2fs ! %s failed, %s: %s", took, self.ref, type(error).__name__, error, exc_info=error
+                )
+            case Again(defer_ms, _):
+                logger.info("%6.2fs ↻ %s retrying job in %0.2fs", took, self.ref, defer_ms / 1000)
+            case Aborted():
+                logger.info("%6.2fs ⊘ %s aborted", took, self.ref)
+            case HandedOver():
+                logger.info("%6.2fs ↻ %s handed over, another worker will run it", took, self.ref)
+            case Lost():
+                logger.warning("%6.2fs ⊘ %s belongs to another attempt now, stopped here", took, self.ref)
+
+
+def _shown(value: Any) -> str:
+    try:
+        return truncate(repr(value))
+    except Exception:  # noqa: BLE001 - a repr is user code
+        return f"<{type(value).__name__}>"
+
+
+def _uncancel(task: asyncio.Task[None] | None) -> None:
+    """The cancellation was for the job's own code; what follows in this task must not inherit it."""
+    while task is not None and task.cancelling():
+        task.uncancel()
+
+
+Hook = Callable[[dict[str, Any]], Awaitable[None]]
+Seconds = float | timedelta

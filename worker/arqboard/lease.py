@@ -1,0 +1,107 @@
+"""Keeps a worker's leases from a thread, so that code which blocks the event loop loses no job."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import redis
+from redis.exceptions import NoScriptError, RedisError
+
+from .protocol.commands import Renewal, parse_renewal, renew_args
+from .protocol.keys import Keys
+from .protocol.scripts import source
+from .settings import ToolkitSettings
+
+logger = logging.getLogger("arqboard.lease")
+
+
+class LeaseKeeper:
+    """One per worker. Every heartbeat it renews what `tokens()` says is running and passes the answer to the loop."""
+
+    def __init__(
+        self,
+        client: redis.Redis[bytes],
+        keys: Keys,
+        settings: ToolkitSettings,
+        worker: str,
+        queue: str,
+        tokens: Callable[[], dict[str, str]],
+        record: Callable[[], dict[str, Any]],
+        on_renewal: Callable[[Renewal], None],
+    ) -> None:
+        self._client = client
+        self._keys, self._settings = keys, settings
+        self._worker, self._queue = worker, queue
+        self._tokens, self._record, self._on_renewal = tokens, record, on_renewal
+        self._loop = asyncio.get_running_loop()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"lease {worker}", daemon=True)
+        self._renewed = 0.0
+        self._first = asyncio.Event()
+        self.lag_ms = 0.0
+
+    def start(self) -> None:
+        self._thread.start()
+
+    async def stop(self) -> None:
+        self._stop.set()
+        await asyncio.to_thread(self._thread.join)
+        with contextlib.suppress(RedisError, OSError):
+            self._client.close()
+
+    async def started(self) -> None:
+        """Wait for the first renewal, which also registers the worker."""
+        await self._first.wait()
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether the leases are known to be ours. After a pause of the process or of Redis they may not be."""
+        return time.monotonic() - self._renewed < self._settings.lease / 2
+
+    def _run(self) -> None:
+        failing = False
+        while not self._stop.is_set():
+            began = time.monotonic()
+            try:
+                renewal = self._renew()
+            except (RedisError, OSError) as error:
+                if not failing:
+                    logger.warning("leases can't be renewed, Redis is away: %s", error)
+                failing = True
+                self._stop.wait(0.3)
+                continue
+            if failing:
+                logger.info("leases are renewed again")
+            failing = False
+            self._renewed = began
+            self._deliver(renewal)
+            self._stop.wait(max(0.0, self._settings.heartbeat - (time.monotonic() - began)))
+
+    def _renew(self) -> Renewal:
+        args = renew_args(
+            self._keys, self._worker, self._queue, lease_ms=self._settings.lease_ms,
+            record={**self._record(), "lag_ms": round(self.lag_ms, 1)}, tokens=self._tokens(),
+        )  # fmt: skip
+        return parse_renewal(self._eval(args))
+
+    def _eval(self, args: list[Any]) -> Any:
+        script: Any = self._client.register_script(source("renew"))
+        try:
+            return self._client.evalsha(script.sha, 0, *args)
+        except NoScriptError:
+            return self._client.eval(source("renew"), 0, *args)
+
+    def _deliver(self, renewal: Renewal) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has closed: the worker is gone
+            self._loop.call_soon_threadsafe(self._arrived, renewal, time.monotonic())
+
+    def _arrived(self, renewal: Renewal, sent: float) -> None:
+        self.lag_ms = (time.monotonic() - sent) * 1000
+        self._first.set()
+        self._on_renewal(renewal)

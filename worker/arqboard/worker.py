@@ -1,0 +1,425 @@
+"""`arqboard.Worker`: arq's worker with our engine. A plain arq settings class runs on it unchanged.
+
+Kept of arq: the constructor, settings, hooks, signals, cron, health key, log lines and every Redis key.
+Replaced: how jobs are claimed (in batches, woken by submit), held (leases instead of timeouts), and ended (fenced,
+in batches). arq's `_poll_iteration`, `start_jobs`, `run_job` and `finish_job` are therefore not used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import json
+import logging
+import os
+import resource
+import socket
+import sys
+import time
+from collections.abc import Coroutine, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from secrets import token_hex
+from signal import Signals
+from typing import Any, cast
+
+import arq.worker
+from arq.connections import create_pool, log_redis_info
+from arq.cron import CronJob
+
+from .adopting import Adopter
+from .connection import synchronous_client
+from .executing import Attempt, Hook
+from .lease import LeaseKeeper
+from .listening import Listener
+from .outbox import Outbox
+from .outcomes import Aborted, Again, End, Failure, HandedOver, Success
+from .progress import Live
+from .protocol.commands import Claimed, Commands, Renewal
+from .protocol.keys import Keys
+from .protocol.signature import FunctionInfo
+from .reporter import AWAY, Reporter
+from .settings import ToolkitSettings
+
+logger = logging.getLogger("arq.worker")
+
+#: A claim that gets no answer within this time (seconds) is tried again; what it took comes back by its lease.
+CLAIM_WITHIN = 10.0
+#: How long a stopping worker waits for its jobs to end and for Redis to hear of it (seconds).
+CLOSE_WITHIN = 10.0
+HOUSEKEEPING_EVERY = 0.5
+
+
+class Worker(arq.worker.Worker):
+    """Takes everything `arq.Worker` takes, and `arqboard`: a dict of ToolkitSettings."""
+
+    def __init__(self, *args: Any, arqboard: Mapping[str, Any] | ToolkitSettings | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.toolkit = arqboard if isinstance(arqboard, ToolkitSettings) else ToolkitSettings(**(arqboard or {}))
+        self.id = f"{socket.gethostname()}-{os.getpid()}-{token_hex(2)}"
+        self.running: dict[str, Attempt] = {}
+        self._duties: list[asyncio.Task[None]] = []
+        self._wake = asyncio.Event()
+        self._is_closing = False
+        self._started_ms = int(time.time() * 1000)
+        self._hooks_waiting: dict[str, dict[str, Any]] = {}
+        self._hook_tasks: set[asyncio.Task[None]] = set()
+
+    # Running
+
+    async def main(self) -> None:
+        """Claim and run jobs until told to stop, or in burst mode until none is left."""
+        await self._start()
+        while True:
+            started = await self._claim()
+            if self.burst and await self._is_burst_over():
+                await self._idle()
+                return
+            if not started or self._free() <= 0:
+                await self._wait()
+
+    async def _start(self) -> None:
+        if self._pool is None:
+            self._pool = await create_pool(
+                self.redis_settings,
+                job_deserializer=self.job_deserializer,
+                job_serializer=self.job_serializer,
+                default_queue_name=self.queue_name,
+                expires_extra_ms=self.expires_extra_ms,
+            )
+        logger.info("Starting worker for %d functions: %s", len(self.functions), ", ".join(self.functions))
+        await log_redis_info(self.pool, logger.info)
+        self.ctx["redis"] = self.pool
+        if not self._duties:
+            await self._start_duties()
+        if self.on_startup:
+            await self.on_startup(self.ctx)
+
+    async def _start_duties(self) -> None:
+        keys = Keys(self.toolkit.prefix)
+        self.commands = Commands(self.pool, keys)
+        self.reporter = Reporter(self.commands, self.toolkit, self._on_lost)
+        self.outbox = Outbox(self.commands, self.reporter, self.toolkit)
+        self.adopter = Adopter(self)
+        self.leases = LeaseKeeper(
+            synchronous_client(self.pool), keys, self.toolkit, self.id, self.queue_name, self._tokens, self._record,
+            self._on_renewal,
+        )  # fmt: skip
+        await self._publish_functions()
+        self.leases.start()
+        listener = Listener(self.pool, keys.control, self._on_control)
+        for name, duty in (
+            ("reporter", self.reporter.run()),
+            ("outbox", self.outbox.run()),
+            ("listener", listener.run()),
+            ("housekeeping", self._housekeep()),
+        ):
+            self._duties.append(self.loop.create_task(duty, name=name))
+        await self.leases.started()
+
+    async def _publish_functions(self) -> None:
+        limits: dict[str, Any] = {"serializer": "pickle" if self.job_serializer is None else "custom"}
+        infos = [
+            FunctionInfo.of(
+                name, f.coroutine, queue=self.queue_name,
+                max_tries=self.max_tries if f.max_tries is None else f.max_tries,
+                timeout=self.job_timeout_s if f.timeout_s is None else f.timeout_s, **limits,
+            )
+            for name, f in self.functions.items() if not isinstance(f, CronJob)
+        ]  # fmt: skip
+        if infos:
+            await self.pool.hset(
+                self.commands.keys.functions, mapping={info.name: info.model_dump_json() for info in infos}
+            )
+
+    # Claiming
+
+    def _free(self) -> int:
+        free = self.max_jobs - len(self.running)
+        if self.burst and self.max_burst_jobs >= 0:
+            free = min(free, self.max_burst_jobs - self._jobs_started())
+        return free
+
+    async def _claim(self) -> int:
+        """Start as many jobs as there are slots. Returns how many, 0 also when Redis is away."""
+        free = self._free()
+        if free <= 0 or not self.allow_pick_jobs or not self.leases.is_fresh:
+            return 0
+        try:
+            async with asyncio.timeout(CLAIM_WITHIN):
+                found = await self.commands.claim(
+                    self.queue_name, self.id, free, lease_ms=self.toolkit.lease_ms, max_crashes=self.toolkit.max_crashes
+                )
+                adopted = await self.adopter.adopt(found.foreign)
+        except AWAY as error:
+            logger.warning("no jobs can be claimed: %s: %s", type(error).__name__, error)
+            await asyncio.sleep(0.5)
+            return 0
+        for claimed in found.jobs:
+            self._launch(claimed)
+        return len(found.jobs) + adopted
+
+    def _launch(self, claimed: Claimed) -> None:
+        earlier = self.running.get(claimed.job_id)
+        if earlier is not None:  # its lease ran out, and this very worker was the next to claim it
+            self._let_go(earlier)
+        attempt = Attempt(self, claimed)
+        self.running[claimed.job_id] = attempt
+        attempt.task = self.loop.create_task(attempt.run())
+        self.tasks[claimed.job_id] = attempt.task
+
+    async def _wait(self) -> None:
+        """Until a submit, a free slot or the end of the poll delay."""
+        self._wake.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.poll_delay_s):
+                await self._wake.wait()
+
+    async def _is_burst_over(self) -> bool:
+        if 0 <= self.max_burst_jobs <= self._jobs_started():
+            return True
+        with contextlib.suppress(*AWAY):
+            return not self.running and await self.pool.zcard(self.queue_name) == 0
+        return False
+
+    async def _idle(self) -> None:
+        """Until every running job has ended and Redis knows it."""
+        while self.running:
+            await self._wait()
+        await self.outbox.drained()
+        await self._hooks_done()
+
+    def _jobs_started(self) -> int:
+        return self.jobs_complete + self.jobs_retried + self.jobs_failed + len(self.running)
+
+    # Ends
+
+    def end(self, attempt: Attempt, end: End) -> None:
+        """Log, count and send the end of an attempt; its slot is free when Redis has it."""
+        attempt.log_end(end)
+        match end:
+            case Success():
+                self.jobs_complete += 1
+            case Failure() | Aborted():
+                self.jobs_failed += 1
+            case Again() | HandedOver():
+                self.jobs_retried += 1
+            case _:
+                pass
+        message = attempt.message(end)
+        if message is None:
+            self._forget(attempt)
+        else:
+            self.outbox.put(message, lambda written: self._written(attempt, written))
+
+    def _written(self, attempt: Attempt, written: bool) -> None:
+        if not written:
+            logger.warning("%s ended after another attempt had taken it over; this end is discarded", attempt.ref)
+        self._forget(attempt)
+        ctx = self._hooks_waiting.pop(attempt.token, None)
+        if ctx is not None:
+            task = self.loop.create_task(self.hook("after_job_end", self.after_job_end, ctx))
+            self._hook_tasks.add(task)
+            task.add_done_callback(self._hook_tasks.discard)
+
+    def _forget(self, attempt: Attempt) -> None:
+        if self.running.get(attempt.job_id) is attempt:
+            del self.running[attempt.job_id]
+            self.tasks.pop(attempt.job_id, None)
+        self._wake.set()
+
+    def after_written(self, attempt: Attempt, ctx: dict[str, Any]) -> None:
+        """Run the after_job_end hook once the end of this attempt is stored, as arq promises."""
+        self._hooks_waiting[attempt.token] = ctx
+
+    async def hook(self, name: str, hook: Any, ctx: dict[str, Any]) -> None:
+        """Run a hook of the user's. One that raises is logged; it ends neither the job nor the worker."""
+        if hook is None:
+            return
+        try:
+            await cast(Hook, hook)(ctx)
+        except Exception:
+            logger.exception("the hook %s raised; the job goes on", name)
+
+    async def _hooks_done(self) -> None:
+        while self._hook_tasks:
+            await asyncio.wait(self._hook_tasks)
+
+    # What others tell us
+
+    def _on_control(self, message: str) -> None:
+        word, _, what = message.partition(" ")
+        if word == "wake" and what == self.queue_name:
+            self._wake.set()
+        elif word == "abort" and what in self.running:
+            self._abort(self.running[what])
+
+    def _on_renewal(self, renewal: Renewal) -> None:
+        self.reporter.is_watched = renewal.is_watched
+        for job_id in renewal.abort:
+            if job_id in self.running:
+                self._abort(self.running[job_id])
+        for job_id in renewal.lost:
+            if job_id in self.running and not self.running[job_id].is_over:
+                self._let_go(self.running[job_id])
+
+    def _abort(self, attempt: Attempt) -> None:
+        if attempt.stop:
+            return
+        attempt.cancel("abort")
+        self.loop.call_later(self.toolkit.abort_grace, self._give_up, attempt)
+
+    def _give_up(self, attempt: Attempt) -> None:
+        if not attempt.is_over:
+            logger.warning("%s ignores its cancellation; given up", attempt.ref)
+            attempt.conclude(Aborted(asyncio.CancelledError()))
+
+    def _on_lost(self, live: Live) -> None:
+        attempt = self.running.get(live.job_id)
+        if attempt is not None and attempt.token == live.token and not attempt.is_over:
+            self._let_go(attempt)
+
+    def _let_go(self, attempt: Attempt) -> None:
+        """Another attempt owns this job: stop it here. Its slot is free at once."""
+        attempt.cancel("lost")
+        self._forget(attempt)
+
+    def _tokens(self) -> dict[str, str]:
+        """What is running, for the lease thread (a copy of a dict is atomic)."""
+        return {job_id: attempt.token for job_id, attempt in self.running.copy().items()}
+
+    def _record(self) -> dict[str, Any]:
+        """How this worker is shown."""
+        return {
+            "host": socket.gethostname(), "pid": os.getpid(), "queue": self.queue_name, "slots": self.max_jobs,
+            "running": json.dumps(list(self.running.copy())[:200]), "functions": json.dumps(list(self.functions)[:500]),
+            "started": self._started_ms, "done": self.jobs_complete, "failed": self.jobs_failed,
+            "version": _version(), "rss": _rss(),
+        }  # fmt: skip
+
+    async def _housekeep(self) -> None:
+        """Health key and cron as arq has them, and records for jobs that others queued."""
+        while True:
+            for chore in (self.heart_beat, self.adopter.search):
+                try:
+                    await chore()
+                except AWAY as error:
+                    logger.debug("housekeeping waits, Redis is away: %s", error)
+                except Exception:
+                    logger.exception("housekeeping: %s", chore.__name__)
+            await asyncio.sleep(HOUSEKEEPING_EVERY)
+
+    # Stopping
+
+    def handle_sig(self, signum: Signals) -> None:
+        """Stop at once: running jobs are cancelled and handed over."""
+        self._log_shutdown(signum)
+        self.allow_pick_jobs = False
+        self._is_closing = True
+        for attempt in list(self.running.values()):
+            attempt.cancel("shutdown")
+        if self.main_task:
+            self.main_task.cancel()
+        if self.on_stop:
+            self.on_stop(signum)
+
+    def _log_shutdown(self, signum: Signals) -> None:
+        logger.info(
+            "shutdown on %s ◆ %d jobs complete ◆ %d failed ◆ %d retries ◆ %d ongoing to hand over",
+            Signals(signum).name, self.jobs_complete, self.jobs_failed, self.jobs_retried, len(self.running),
+        )  # fmt: skip
+
+    async def _wait_for_tasks_to_complete(self, signum: Signals) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._job_completion_wait):
+                await self._idle()
+        self.handle_sig(signum)
+
+    async def close(self) -> None:
+        """Hand over what runs, tell Redis everything, and leave the registry."""
+        if not self._handle_signals:
+            self.handle_sig(Signals.SIGUSR1)
+        if not self._pool:
+            return
+        if self._duties:
+            await self._within("jobs did not end", self._idle())
+            await self._stop_duties()
+        if self.on_shutdown:
+            await self.on_shutdown(self.ctx)
+        await self.pool.close(close_connection_pool=True)
+        self._pool = None
+
+    async def _stop_duties(self) -> None:
+        await self._within("the lease thread did not stop", self.leases.stop())
+        for duty in self._duties:
+            duty.cancel()
+        await asyncio.gather(*self._duties, return_exceptions=True)
+        self._duties = []
+        await self._within("Redis is away", self._leave())
+
+    async def _leave(self) -> None:
+        keys = self.commands.keys
+        pipe = self.pool.pipeline(transaction=True)
+        pipe.zrem(keys.workers, self.id)
+        pipe.delete(keys.worker(self.id))
+        if await self.pool.zcard(keys.workers) <= 1:
+            pipe.delete(self.health_check_key)  # shared by all workers of the queue: the last one takes it away
+        await pipe.execute()
+
+    async def _within(self, complaint: str, step: Coroutine[Any, Any, None]) -> None:
+        try:
+            async with asyncio.timeout(CLOSE_WITHIN):
+                await step
+        except AWAY as error:
+            logger.warning("while closing, %s: %s", complaint, error or "no answer")
+
+
+def _signature() -> inspect.Signature:
+    """arq reads which settings exist from the constructor's signature."""
+    own = inspect.signature(arq.worker.Worker)
+    extra = inspect.Parameter("arqboard", inspect.Parameter.KEYWORD_ONLY, default=None)
+    return own.replace(parameters=[*own.parameters.values(), extra])
+
+
+Worker.__signature__ = _signature()  # type: ignore[attr-defined] # read by inspect
+
+
+def get_kwargs(settings: type[Any] | Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that our worker takes, also those a settings class inherits (arq itself ignores these)."""
+    known = inspect.signature(Worker).parameters
+    if isinstance(settings, Mapping):
+        found: dict[str, Any] = dict(settings)
+    else:
+        found = {}
+        for base in reversed(settings.__mro__):
+            found.update({name: _unwrap(value) for name, value in vars(base).items()})
+    return {name: value for name, value in found.items() if name in known}
+
+
+def _unwrap(value: Any) -> Any:
+    return value.__func__ if isinstance(value, staticmethod) else value
+
+
+def create_worker(settings: type[Any] | Mapping[str, Any], **overrides: Any) -> Worker:
+    """A worker from a settings class or dict, as `arq.worker.create_worker`."""
+    return Worker(**{**get_kwargs(settings), **overrides})
+
+
+def run_worker(settings: type[Any] | Mapping[str, Any], **overrides: Any) -> Worker:
+    """Run a worker until it is stopped, as `arq.worker.run_worker`."""
+    worker = create_worker(settings, **overrides)
+    worker.run()
+    return worker
+
+
+def _version() -> str:
+    return version("arqboard")
+
+
+def _rss() -> int:
+    """Resident memory in bytes: now where Linux tells it, else the highest so far."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
