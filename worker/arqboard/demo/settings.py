@@ -49,7 +49,13 @@ async def shut_down(ctx: dict[str, Any]) -> None:
 class WorkerSettings:
     """Runs with `arqboard-worker arqboard.demo.settings.WorkerSettings`, or with `arq` as well."""
 
-    functions: ClassVar[list[Callable[..., Any]]] = [resize_images, import_csv, send_newsletter, flaky_download, crash]
+    functions: ClassVar[list[Callable[..., Any]]] = [
+        resize_images,
+        import_csv,
+        send_newsletter,
+        flaky_download,
+        crash,
+    ]
     on_startup = start_up
     on_shutdown = shut_down
     redis_settings = RedisSettings.from_dsn(SETTINGS.redis_url)

@@ -178,6 +178,7 @@ class Commands:
         self._redis = redis
         self.keys = keys or Keys()
         self._scripts: dict[str, Script] = {}
+        self._claims = 0
 
     async def _call(self, verb: str, *args: Any) -> Any:
         script = self._scripts.get(verb)
@@ -256,8 +257,9 @@ class Commands:
         return int(await self._call("adopt", queue, *args))
 
     async def claim(self, queue: str, worker: str, want: int, *, lease_ms: int, max_crashes: int) -> Claim:
-        """Start up to `want` due jobs of a queue."""
-        claimed, foreign = await self._call("claim", queue, worker, lease_ms, want, max_crashes)
+        """Start up to `want` due jobs of a queue. Tokens are unique as long as the worker's id is."""
+        self._claims += 1
+        claimed, foreign = await self._call("claim", queue, worker, lease_ms, want, max_crashes, self._claims)
         return Claim([_claimed(row) for row in claimed], [(i.decode(errors="replace"), blob) for i, blob in foreign])
 
     async def progress(self, reports: Sequence[Report]) -> list[bool]:

@@ -5,11 +5,9 @@ local function create(id, fn, queue, args, kwargs, enqueued, run_at, source, max
   if not old.err and old[1] and old[2] and old[3] then forget(id, old[1], old[2], old[3])
   else redis.call('DEL', job_key(id)) end
   local state = run_at > now and 'deferred' or 'queued'
-  redis.call('HSET', job_key(id), 'function', fn, 'queue', queue, 'state', state, 'args', args, 'kwargs', kwargs,
-    'enqueued', enqueued, 'run_at', run_at, 'source', source, 'max_tries', max_tries, 'timeout', timeout,
-    'nonce', nonce)
+  change(id, 'function', fn, 'queue', queue, 'state', state, 'args', args, 'kwargs', kwargs, 'enqueued', enqueued,
+    'run_at', run_at, 'source', source, 'max_tries', max_tries, 'timeout', timeout, 'nonce', nonce)
   index(state, queue, fn, run_at, id)
   index('*', queue, fn, enqueued, id)
   redis.call('SADD', prefix .. 'queues', queue)
-  mark(id)
 end

@@ -1,4 +1,4 @@
--- Write how far a job is, and slide the window (5 to 10 s) that its rate is computed from.
+-- Write how far a job is (its `version` stays: only its progress changed), and slide the window (5 to 10 s) that its rate is computed from.
 
 local function report(id, done, total, unit, note, phase)
   local key = job_key(id)
@@ -9,8 +9,8 @@ local function report(id, done, total, unit, note, phase)
   elseif now - mid_at >= 5000 then
     base_at, base_done, mid_at, mid_done = mid_at, mid_done, now, done
   end
-  redis.call('HSET', key, 'done', done, 'total', total, 'unit', unit, 'note', note, 'phase', phase, 'reported', now,
-    'base_at', base_at, 'base_done', base_done, 'mid_at', mid_at, 'mid_done', mid_done)
+  redis.call('HSET', key, 'position', next_position(id), 'done', done, 'total', total, 'unit', unit, 'note', note,
+    'phase', phase, 'reported', now, 'base_at', base_at, 'base_done', base_done, 'mid_at', mid_at, 'mid_done', mid_done)
 end
 
 -- Whether this attempt still owns its job.

@@ -2,6 +2,9 @@
 --
 -- ARGV[1] of every verb is the prefix of our keys. Keys are built here and not passed in KEYS: a verb learns from
 -- the data which jobs it touches, and arq's own key names rule out a Redis Cluster anyway.
+--
+-- Entries of sorted sets are collected and written by `settle`, one call per set, removals first: a call of its own
+-- for each costs more than the entry itself when a verb handles a hundred jobs.
 
 local prefix = ARGV[1]
 local clock = redis.call('TIME')
@@ -9,46 +12,73 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local position = nil
 local terminal = { succeeded = true, failed = true, aborted = true }
 local escapes = { ['%'] = '%25', ['/'] = '%2F', ['*'] = '%2A' }
+local adding, removing, counted = {}, {}, {}
 
 local function job_key(id) return prefix .. 'job:' .. id end
 local function segment(name) return (string.gsub(name, '[%%/*]', escapes)) end
 
+local function zadd(key, score, member)
+  local list = adding[key]
+  if not list then list = {}; adding[key] = list end
+  list[#list + 1] = score
+  list[#list + 1] = member
+end
+
+local function zrem(key, member)
+  local list = removing[key]
+  if not list then list = {}; removing[key] = list end
+  list[#list + 1] = member
+end
+
+local function write_all(command, lists)
+  for key, list in pairs(lists) do
+    for first = 1, #list, 1000 do
+      redis.call(command, key, unpack(list, first, math.min(first + 999, #list)))
+    end
+  end
+end
+
+-- Write what was collected, also before something reads it.
+local function settle()
+  write_all('ZREM', removing)
+  write_all('ZADD', adding)
+  adding, removing = {}, {}
+end
+
 -- A job is in four indexes of its state and, for its whole life, in the same four of any state ('*').
 local function index(state, queue, fn, score, id)
   local base, q, f = prefix .. 'jobs:' .. state .. '/', segment(queue), segment(fn)
-  redis.call('ZADD', base .. '*/*', score, id)
-  redis.call('ZADD', base .. q .. '/*', score, id)
-  redis.call('ZADD', base .. '*/' .. f, score, id)
-  redis.call('ZADD', base .. q .. '/' .. f, score, id)
+  zadd(base .. '*/*', score, id)
+  zadd(base .. q .. '/*', score, id)
+  zadd(base .. '*/' .. f, score, id)
+  zadd(base .. q .. '/' .. f, score, id)
 end
 
 local function unindex(state, queue, fn, id)
   local base, q, f = prefix .. 'jobs:' .. state .. '/', segment(queue), segment(fn)
-  redis.call('ZREM', base .. '*/*', id)
-  redis.call('ZREM', base .. q .. '/*', id)
-  redis.call('ZREM', base .. '*/' .. f, id)
-  redis.call('ZREM', base .. q .. '/' .. f, id)
+  zrem(base .. '*/*', id)
+  zrem(base .. q .. '/*', id)
+  zrem(base .. '*/' .. f, id)
+  zrem(base .. q .. '/' .. f, id)
 end
 
--- Every change of a job gets the next position; a page knows by it what it has seen.
-local function mark(id, only_progress)
-  position = redis.call('INCR', prefix .. 'position')
-  if only_progress then
-    redis.call('HSET', job_key(id), 'position', position)
-  else
-    redis.call('HSET', job_key(id), 'position', position, 'version', position)
-  end
-  redis.call('ZADD', prefix .. 'changes', position, id)
+-- Every change gets the next position; a page knows by it what it has seen.
+local function next_position(id)
+  position = (position or tonumber(redis.call('GET', prefix .. 'position') or 0)) + 1
+  zadd(prefix .. 'changes', position, id)
+  return position
 end
 
--- The same for a job whose record is gone: the page has to learn that.
-local function mark_gone(id)
-  position = redis.call('INCR', prefix .. 'position')
-  redis.call('ZADD', prefix .. 'changes', position, id)
+-- Write fields of a job and mark it changed.
+local function change(id, ...)
+  local p = next_position(id)
+  redis.call('HSET', job_key(id), 'position', p, 'version', p, ...)
 end
 
 local function announce()
+  settle()
   if not position then return end
+  redis.call('SET', prefix .. 'position', position)
   redis.call('SET', prefix .. 'epoch', now, 'NX')
   if redis.call('ZCARD', prefix .. 'changes') > 101000 then
     redis.call('ZREMRANGEBYRANK', prefix .. 'changes', 0, -100001)
@@ -59,7 +89,6 @@ end
 local function wake(queue) redis.call('PUBLISH', prefix .. 'control', 'wake ' .. queue) end
 
 -- Counters of this minute, added up here and written once per call.
-local counted = {}
 local function count(field) counted[field] = (counted[field] or 0) + 1 end
 
 local function count_time(kind, ms)
@@ -79,6 +108,14 @@ end
 local function forget(id, state, queue, fn)
   unindex(state, queue, fn, id)
   unindex('*', queue, fn, id)
-  redis.call('ZREM', prefix .. 'ended', id)
+  zrem(prefix .. 'ended', id)
   redis.call('DEL', job_key(id), prefix .. 'payload:' .. id, prefix .. 'attempts:' .. id, prefix .. 'chunks:' .. id)
+end
+
+-- Keep the call of a job that may be retried, byte for byte.
+local function keep_payload(id)
+  if redis.call('EXISTS', 'arq:job:' .. id) == 1 then
+    redis.call('RENAME', 'arq:job:' .. id, prefix .. 'payload:' .. id)
+    redis.call('PERSIST', prefix .. 'payload:' .. id)
+  end
 end

@@ -12,27 +12,22 @@ if not job[1] then return -1 end
 if terminal[job[1]] then return -2 end
 
 if job[1] == 'running' then
-  redis.call('HSETNX', job_key(id), 'abort_requested', now)
-  mark(id)
+  change(id, 'abort_requested', now)
   announce()
   redis.call('PUBLISH', prefix .. 'control', 'abort ' .. id)
   return 2
 end
 
-redis.call('ZREM', job[2], id)
-redis.call('ZREM', 'arq:abort', id)
+zrem(job[2], id)
+zrem('arq:abort', id)
 redis.call('DEL', 'arq:retry:' .. id)
-if redis.call('EXISTS', 'arq:job:' .. id) == 1 then
-  redis.call('RENAME', 'arq:job:' .. id, prefix .. 'payload:' .. id)
-  redis.call('PERSIST', prefix .. 'payload:' .. id)
-end
+keep_payload(id)
 archive_attempt(id)
 unindex(job[1], job[2], job[3], id)
 index('aborted', job[2], job[3], now, id)
-redis.call('ZADD', prefix .. 'ended', now, id)
-redis.call('HSET', job_key(id), 'state', 'aborted', 'ended', now, 'error_type', 'Aborted', 'error',
+zadd(prefix .. 'ended', now, id)
+change(id, 'state', 'aborted', 'ended', now, 'error_type', 'Aborted', 'error',
   'aborted before it started' .. (ARGV[3] ~= '' and ' by ' .. ARGV[3] or ''))
-mark(id)
 count('aborted')
 count('aborted|' .. job[3])
 write_counts()

@@ -15,7 +15,7 @@ for i = 3, #ARGV, 8 do
   local old = not record.err and record[2] and record[3] and record[4] and record[5] and record[1]
   if score and not (old and not terminal[old]) then
     if old and ARGV[i + 7] == '1' then
-      redis.call('ZREM', queue, id)
+      zrem(queue, id)
       redis.call('DEL', 'arq:job:' .. id)
     else
       local enqueued = tonumber(ARGV[i + 4])

@@ -3,7 +3,7 @@
 -- The queue's score of a running job is the end of its lease, so running jobs are out of the way of the next claim
 -- and a job whose worker died comes back by itself. arq's lock holds the attempt's token.
 --
--- ARGV  1 prefix  2 queue  3 worker  4 lease ms  5 want  6 crashes a job may cause
+-- ARGV  1 prefix  2 queue  3 worker  4 lease ms  5 want  6 crashes a job may cause  7 number of this claim
 -- Returns {claimed, foreign}. claimed: {id, payload or "", token, try, run_at ms, flag, chunk total, chunk size,
 --       chunk items, marks}, flag 0 run it, 1 abort was requested, 2 it has crashed too many workers.
 --       foreign: {id, payload or ""} of jobs without a record; adopt them, then claim again.
@@ -13,8 +13,8 @@
 
 local queue, worker, lease, want, max_crashes = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
 local FIELDS = { 'state', 'function', 'queue', 'run_at', 'enqueued', 'started', 'crashes', 'abort_requested',
-  'chunk_total', 'chunk_size', 'chunk_items' }
-local claimed, foreign, offset, looked = {}, {}, 0, 0
+  'chunk_total', 'chunk_size', 'chunk_items', 'attempt' }
+local claimed, foreign, offset, looked, numbered = {}, {}, 0, 0, 0
 local any_abort = redis.call('EXISTS', 'arq:abort') == 1
 
 -- A record that can't be read (another type, fields missing) is made anew by adopting the job.
@@ -24,19 +24,25 @@ local function abort_wanted(id, job)
   if job[8] then return true end
   local asked = any_abort and redis.call('ZSCORE', 'arq:abort', id)
   if not asked then return false end
-  redis.call('ZREM', 'arq:abort', id)
+  zrem('arq:abort', id)
   return tonumber(asked) >= tonumber(job[5]) - 3600000 -- an entry from an earlier life of the id does not count
 end
 
+-- arq counts the tries in a key of its own, for 88,400 s.
+local function count_try(id)
+  local key = 'arq:retry:' .. id
+  if redis.call('SET', key, 1, 'NX', 'EX', 88400) then return 1 end
+  redis.call('EXPIRE', key, 88400)
+  return redis.call('INCR', key)
+end
+
 local function start(id, job, token)
-  local was_lost, crashes = job[1] == 'running', tonumber(job[7] or 0)
-  local try
+  local was_lost, crashes, try = job[1] == 'running', tonumber(job[7] or 0), nil
   if was_lost then -- a lost worker burns no try, unless the job itself kills workers
     crashes = crashes + 1
     try = redis.call('GET', 'arq:retry:' .. id) or 1
   else
-    try = redis.call('INCR', 'arq:retry:' .. id)
-    redis.call('EXPIRE', 'arq:retry:' .. id, 88400)
+    try = count_try(id)
   end
   if job[6] then
     archive_attempt(id, was_lost)
@@ -45,10 +51,8 @@ local function start(id, job, token)
   end
   unindex(job[1], job[3], job[2], id)
   index('running', job[3], job[2], now, id)
-  redis.call('HINCRBY', job_key(id), 'attempt', 1)
-  redis.call('HSET', job_key(id), 'state', 'running', 'started', now, 'worker', worker, 'token', token, 'tries', try,
-    'crashes', crashes)
-  mark(id)
+  change(id, 'state', 'running', 'started', now, 'worker', worker, 'token', token, 'tries', try, 'crashes', crashes,
+    'attempt', tonumber(job[12] or 0) + 1)
   count_time('wait', math.max(0, now - tonumber(job[4])))
   local flag = 0
   if abort_wanted(id, job) then flag = 1 elseif crashes >= max_crashes then flag = 2 end
@@ -64,13 +68,14 @@ while #claimed < want and looked < 5000 do
     if #claimed >= want then break end
     looked = looked + 1
     local lock = 'arq:in-progress:' .. id
-    local token = worker .. ':' .. redis.call('INCR', prefix .. 'tokens')
+    numbered = numbered + 1
+    local token = worker .. ':' .. ARGV[7] .. '.' .. numbered
     if not redis.call('SET', lock, token, 'NX', 'PX', lease) then
       offset = offset + 1 -- a stock worker has it, or arq's abort moved its score
     else
       local job = redis.pcall('HMGET', job_key(id), unpack(FIELDS))
       if is_record(job) and not terminal[job[1]] then
-        redis.call('ZADD', queue, 'XX', now + lease, id)
+        zadd(queue, now + lease, id)
         claimed[#claimed + 1] = start(id, job, token)
       else
         redis.call('DEL', lock)
@@ -79,6 +84,7 @@ while #claimed < want and looked < 5000 do
       end
     end
   end
+  settle() -- what was claimed leaves the range that the next page is read from
 end
 write_counts()
 announce()

@@ -11,12 +11,12 @@ if not job[1] then return -1 end
 if job[1] == 'running' then return -2 end
 
 if not terminal[job[1]] or redis.call('ZSCORE', job[2], id) then
-  redis.call('ZREM', job[2], id)
+  zrem(job[2], id)
   redis.call('DEL', 'arq:job:' .. id, 'arq:retry:' .. id)
 end
 redis.call('DEL', 'arq:result:' .. id)
-redis.call('ZREM', 'arq:abort', id)
+zrem('arq:abort', id)
 forget(id, job[1], job[2], job[3])
-mark_gone(id)
+next_position(id)
 announce()
 return 1

@@ -17,37 +17,30 @@ local function store_result(id, blob, keep)
   else redis.call('SET', 'arq:result:' .. id, blob, 'PX', keep) end
 end
 
--- A job that can be retried keeps its call, byte for byte.
-local function keep_payload(id, outcome)
-  if outcome == 'succeeded' then redis.call('DEL', 'arq:job:' .. id) return end
-  if redis.call('EXISTS', 'arq:job:' .. id) == 1 then
-    redis.call('RENAME', 'arq:job:' .. id, prefix .. 'payload:' .. id)
-    redis.call('PERSIST', prefix .. 'payload:' .. id)
+local function clear_arqs_keys(id, outcome, keep_lock)
+  if outcome ~= 'succeeded' then keep_payload(id) end
+  if keep_lock > 0 then
+    redis.call('PEXPIRE', 'arq:in-progress:' .. id, keep_lock)
+    redis.call('DEL', 'arq:job:' .. id, 'arq:retry:' .. id)
+  else
+    redis.call('DEL', 'arq:job:' .. id, 'arq:retry:' .. id, 'arq:in-progress:' .. id)
   end
-end
-
-local function release_lock(id, keep)
-  if keep > 0 then redis.call('PEXPIRE', 'arq:in-progress:' .. id, keep)
-  else redis.call('DEL', 'arq:in-progress:' .. id) end
 end
 
 local function write(id, i, job)
   local outcome = ARGV[i + 2]
   store_result(id, ARGV[i + 3], tonumber(ARGV[i + 4]))
-  keep_payload(id, outcome)
-  redis.call('ZREM', job[4], id)
-  redis.call('ZREM', 'arq:abort', id)
-  redis.call('DEL', 'arq:retry:' .. id)
-  release_lock(id, tonumber(ARGV[i + 9]))
+  clear_arqs_keys(id, outcome, tonumber(ARGV[i + 9]))
+  zrem(job[4], id)
+  zrem('arq:abort', id)
   if tonumber(job[6] or 0) > 0 then fail_running_chunks(id) end
   unindex('running', job[4], job[3], id)
   index(outcome, job[4], job[3], now, id)
-  redis.call('ZADD', prefix .. 'ended', now, id)
-  redis.call('HSET', job_key(id), 'state', outcome, 'outcome', outcome, 'ended', now, 'result', ARGV[i + 5])
+  zadd(prefix .. 'ended', now, id)
+  change(id, 'state', outcome, 'outcome', outcome, 'ended', now, 'result', ARGV[i + 5])
   if ARGV[i + 6] ~= '' then
     redis.call('HSET', job_key(id), 'error_type', ARGV[i + 6], 'error', ARGV[i + 7], 'traceback', ARGV[i + 8])
   end
-  mark(id)
   count(outcome)
   count(outcome .. '|' .. job[3])
   count_time('run', math.max(0, now - tonumber(job[5])))
@@ -56,7 +49,7 @@ end
 local function discard(id, i)
   if redis.call('EXISTS', job_key(id)) == 0 then return end
   push_attempt(id, { 0, now, now, ARGV[i + 1], 'discarded', ARGV[i + 6] ~= '' and ARGV[i + 6], ARGV[i + 7], false })
-  mark(id)
+  change(id)
 end
 
 local function trim()
@@ -66,8 +59,8 @@ local function trim()
   for _, id in ipairs(old) do
     local job = redis.pcall('HMGET', job_key(id), 'state', 'queue', 'function')
     if not job.err and job[1] and job[2] and job[3] then forget(id, job[1], job[2], job[3])
-    else redis.call('ZREM', prefix .. 'ended', id) end
-    mark_gone(id)
+    else zrem(prefix .. 'ended', id) end
+    next_position(id)
   end
 end
 
@@ -86,6 +79,7 @@ for i = 4, #ARGV, 10 do
     codes[#codes + 1] = 0
   end
 end
+settle()
 trim()
 write_counts()
 announce()

@@ -40,7 +40,6 @@ for i = 2, #ARGV, 11 do
     prepare(key, map, ARGV[i + 7], ARGV[i + 8], ARGV[i + 9])
     set_marks(key, map, ARGV[i + 10])
     report(id, ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5], ARGV[i + 6])
-    mark(id, true)
     codes[#codes + 1] = 1
   else
     codes[#codes + 1] = 0

@@ -11,7 +11,6 @@ for i = 2, #ARGV, 7 do
   local id = ARGV[i]
   if owns(id, ARGV[i + 1]) then
     report(id, ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5], ARGV[i + 6])
-    mark(id, true)
     codes[#codes + 1] = 1
   else
     codes[#codes + 1] = 0

@@ -11,10 +11,9 @@ for _, id in ipairs(due) do
   if not job.err and job[1] == 'deferred' then
     unindex('deferred', job[2], job[3], id)
     index('queued', job[2], job[3], job[4], id)
-    redis.call('HSET', job_key(id), 'state', 'queued')
-    mark(id)
+    change(id, 'state', 'queued')
   else
-    redis.call('ZREM', prefix .. 'jobs:deferred/*/*', id)
+    zrem(prefix .. 'jobs:deferred/*/*', id)
   end
 end
 announce()

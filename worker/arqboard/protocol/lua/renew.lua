@@ -21,12 +21,11 @@ for i = 6 + 2 * n, #ARGV, 2 do
   local id, token = ARGV[i], ARGV[i + 1]
   if still_mine(id, token) then
     redis.call('SET', 'arq:in-progress:' .. id, token, 'PX', lease)
-    redis.call('ZADD', queue, 'XX', now + lease, id)
+    zadd(queue, now + lease, id)
     if redis.call('HEXISTS', job_key(id), 'abort_requested') == 1 then
       aborts[#aborts + 1] = id
     elseif any_abort and redis.call('ZREM', 'arq:abort', id) == 1 then
-      redis.call('HSET', job_key(id), 'abort_requested', now)
-      mark(id)
+      change(id, 'abort_requested', now)
       aborts[#aborts + 1] = id
     end
   else

@@ -7,26 +7,25 @@
 --@include _tail
 --@include _attempt
 
-local codes = {}
+local codes, woken = {}, {}
 for i = 2, #ARGV, 8 do
   local id, token, defer, outcome = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), ARGV[i + 3]
   local job = redis.call('HMGET', job_key(id), 'state', 'token', 'function', 'queue')
   local lock = redis.call('GET', 'arq:in-progress:' .. id)
   if job[1] == 'running' and job[2] == token and (not lock or lock == token) then
     local state = outcome == 'retry' and 'retrying' or 'queued'
-    redis.call('ZADD', job[4], 'XX', now + defer, id)
+    zadd(job[4], now + defer, id)
     redis.call('DEL', 'arq:in-progress:' .. id)
     if ARGV[i + 4] == '0' then redis.call('DECR', 'arq:retry:' .. id) end
     fail_running_chunks(id)
     unindex('running', job[4], job[3], id)
     index(state, job[4], job[3], now + defer, id)
-    redis.call('HSET', job_key(id), 'state', state, 'outcome', outcome, 'ended', now, 'run_at', now + defer)
+    change(id, 'state', state, 'outcome', outcome, 'ended', now, 'run_at', now + defer)
     if ARGV[i + 5] ~= '' then
       redis.call('HSET', job_key(id), 'error_type', ARGV[i + 5], 'error', ARGV[i + 6], 'traceback', ARGV[i + 7])
     end
-    mark(id)
     if outcome == 'retry' then count('retried') end
-    if defer <= 0 then wake(job[4]) end
+    if defer <= 0 then woken[job[4]] = true end
     codes[#codes + 1] = 1
   else
     codes[#codes + 1] = (job[2] == token and job[1] ~= 'running') and 2 or 0
@@ -34,4 +33,5 @@ for i = 2, #ARGV, 8 do
 end
 write_counts()
 announce()
+for queue in pairs(woken) do wake(queue) end
 return codes
