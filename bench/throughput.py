@@ -27,7 +27,7 @@ from arq.connections import RedisSettings
 from support import embedded_server, show_table
 
 from arqboard import Worker
-from arqboard.protocol.commands import Claim, Claimed, Commands, Ended, Submission
+from arqboard.protocol.commands import Claim, Claimed, Commands, Submission
 
 MODES = ("stock 10", "stock 100", "ours 10", "ours 100", "unrecorded 100", "ours 100 5ms", "unrecorded 100 5ms")
 

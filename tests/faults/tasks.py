@@ -27,7 +27,7 @@ def note(*words: object) -> None:
 async def count(ctx: dict[str, Any], total: int, pause: float) -> int:
     """Do `total` chunks, one after the other."""
     async for chunk in chunks(range(total), size=1, unit="steps"):
-        note("chunk", ctx["job_id"], chunk.index, os.getpid())
+        note("chunk", ctx["job_id"], chunk.number - 1, os.getpid())
         await asyncio.sleep(pause)
     note("end", ctx["job_id"], os.getpid())
     return total

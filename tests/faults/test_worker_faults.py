@@ -80,7 +80,7 @@ async def test_a_killed_workers_job_starts_again_within_fifteen_seconds(
     info = await offered(reader, "count")
     job_id = (await submit(commands, info, [500, 0.1], {})).job_id
     await eventually(lambda: has_done(reader, job_id, 1))
-    lease = await reader._redis.pttl(f"arq:in-progress:{job_id}")  # noqa: SLF001
+    lease = await reader._redis.pttl(f"arq:in-progress:{job_id}")
     assert lease <= 10_000
     first.kill()
     second = fleet.start()

@@ -7,9 +7,30 @@ from typing import Any
 
 import pytest
 
-from arqboard.protocol import ArqKeys, Job, JobExists, JobNotFound, KeyReused, Outcome, PayloadGone, Reader, State, WrongState
-from arqboard.protocol.commands import Adoption, ChunkReport, Claimed, Commands, Ended, Later, Report, Submission
-from arqboard.protocol.commands import parse_renewal, renew_args
+from arqboard.protocol import (
+    ArqKeys,
+    Job,
+    JobExists,
+    JobNotFound,
+    KeyReused,
+    Outcome,
+    PayloadGone,
+    Reader,
+    State,
+    WrongState,
+)
+from arqboard.protocol.commands import (
+    Adoption,
+    ChunkReport,
+    Claimed,
+    Commands,
+    Ended,
+    Later,
+    Report,
+    Submission,
+    parse_renewal,
+    renew_args,
+)
 from arqboard.protocol.scripts import register
 
 QUEUE = "arq:queue"

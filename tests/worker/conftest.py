@@ -46,7 +46,7 @@ async def running(worker: Worker) -> AsyncIterator[Worker]:
 
 
 async def _started(worker: Worker) -> None:
-    while len(worker._duties) < 4 or not worker.leases.is_fresh:  # noqa: SLF001
+    while len(worker._duties) < 4 or not worker.leases.is_fresh:
         await asyncio.sleep(0.01)
 
 

@@ -107,7 +107,9 @@ async def test_a_waiting_stock_job_is_shown_before_it_runs(start: StartWorker, p
     assert (job.state, job.function, job.args) == (State.QUEUED, "add", [7])
 
 
-async def test_a_payload_that_cannot_be_read_fails_its_job_only(start: StartWorker, pool: ArqRedis, reader: Reader) -> None:
+async def test_a_payload_that_cannot_be_read_fails_its_job_only(
+    start: StartWorker, pool: ArqRedis, reader: Reader
+) -> None:
     await pool.set("arq:job:broken", b"\x80garbage")
     await pool.zadd("arq:queue", {"broken": 1})
     await start(add)
@@ -215,7 +217,7 @@ async def test_a_retried_job_resumes_at_the_chunk_that_failed(
 
     async def work(ctx: dict[str, Any]) -> int:
         async for chunk in chunks(range(10), size=2, unit="rows"):
-            if chunk.index == 3 and broken:
+            if chunk.number == 4 and broken:
                 raise RuntimeError("chunk 4 of 5")
             seen.extend(chunk)
         return len(seen)
@@ -346,7 +348,8 @@ async def test_a_shutdown_hands_running_jobs_over_and_burns_no_try(
     assert await redis.get(f"arq:retry:{job.job_id}") == b"0"
     assert await reader.workers() == []
 
-    two = Worker([func(add_nothing, name="stay", max_tries=1)], redis_settings=redis_settings, burst=True, handle_signals=False)
+    function = func(add_nothing, name="stay", max_tries=1)
+    two = Worker([function], redis_settings=redis_settings, burst=True, handle_signals=False)
     assert await two.run_check() == 1
     await two.close()
     assert await state_of(reader, job.job_id) is State.SUCCEEDED

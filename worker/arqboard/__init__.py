@@ -48,5 +48,5 @@ def __getattr__(name: str) -> Any:
     if home is None:
         raise AttributeError(f"module 'arqboard' has no attribute {name!r}")
     value = getattr(import_module(home), name)
-    globals()[name] = value 
+    globals()[name] = value
     return value

@@ -10,6 +10,7 @@ from arq.cron import CronJob
 from arq.jobs import DeserializationError
 
 from .executing import Call, read_call
+from .protocol.client import Client
 from .protocol.commands import Adoption
 from .protocol.job import State
 from .protocol.keys import ArqKeys
@@ -61,7 +62,8 @@ class Adopter:
 
     async def _next_ids(self) -> list[str]:
         worker = self._worker
-        raw = await worker.pool.zrange(worker.queue_name, self._offset, self._offset + STRIDE - 1)
+        client: Client = worker.pool
+        raw = await client.zrange(worker.queue_name, self._offset, self._offset + STRIDE - 1)
         self._offset = self._offset + STRIDE if len(raw) == STRIDE else 0
         return [i.decode(errors="replace") for i in raw]
 

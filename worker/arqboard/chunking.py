@@ -33,17 +33,13 @@ class ChunkError(ValueError):
 
 
 class Chunk(list[T]):
-    """The items of one chunk. `index` counts from 0 over all chunks, `start` is the index of its first item."""
+    """The items of one chunk. `number` counts from 1 over all chunks, as the page does; `start` is the index of its
+    first item among all items."""
 
-    def __init__(self, items: Iterable[T], index: int, start: int) -> None:
+    def __init__(self, items: Iterable[T], number: int, start: int) -> None:
         super().__init__(items)
-        self.index = index
+        self.number = number
         self.start = start
-
-    @property
-    def number(self) -> int:
-        """Counted from 1, as people and the page do."""
-        return self.index + 1
 
 
 @dataclass(slots=True)
@@ -54,7 +50,7 @@ class Summary:
     done: int = 0
     failed: int = 0
     skipped: int = 0
-    errors: dict[int, str] = field(default_factory=dict)
+    errors: dict[int, str] = field(default_factory=dict[int, str])
 
 
 class _Plan(Generic[T]):
@@ -72,7 +68,7 @@ class _Plan(Generic[T]):
     def _prepare(self, total: int) -> ChunkMap:
         if total > MAX_CHUNKS:
             fits = -(-len(self.items) // MAX_CHUNKS)
-            raise ChunkError(f"{len(self.items)} items of size {self.size} make {total} chunks; use size={fits} or more")
+            raise ChunkError(f"{len(self.items)} items by {self.size} make {total} chunks; use size={fits} or more")
         live = self.progress.live
         if live.chunks is not None:
             raise ChunkError("this job has a chunk map already; put both loops into one, or split the job in two")
@@ -102,7 +98,7 @@ class _Plan(Generic[T]):
 
     def chunk(self, index: int) -> Chunk[T]:
         start = index * self.size
-        return Chunk(self.items[start : start + self.size], index, start)
+        return Chunk(self.items[start : start + self.size], index + 1, start)
 
     def begin(self, index: int) -> None:
         self.map.set(index, "r")

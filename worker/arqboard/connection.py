@@ -7,8 +7,12 @@ from typing import Any
 import redis
 import redis.asyncio.connection as asynchronous
 import redis.asyncio.sentinel as asynchronous_sentinel
-import redis.sentinel
 from arq.connections import ArqRedis
+from redis.sentinel import Sentinel as _Sentinel
+
+from .protocol.client import BlockingClient
+
+Sentinel: Any = _Sentinel  # redis-py leaves it untyped
 
 #: A heartbeat that gets no answer within this time (seconds) is given up and tried on a new connection.
 ANSWER_WITHIN = 3.0
@@ -19,10 +23,10 @@ _CARRIED = (
 )  # fmt: skip
 
 
-def synchronous_client(pool: ArqRedis) -> redis.Redis[bytes]:
+def synchronous_client(pool: ArqRedis) -> BlockingClient:
     """A blocking client with short deadlines."""
     source: Any = pool.connection_pool
-    timeouts = {"socket_timeout": ANSWER_WITHIN, "socket_connect_timeout": ANSWER_WITHIN}
+    timeouts: dict[str, Any] = {"socket_timeout": ANSWER_WITHIN, "socket_connect_timeout": ANSWER_WITHIN}
     options = {k: v for k, v in source.connection_kwargs.items() if k in _CARRIED and v is not None}
     if isinstance(source, asynchronous_sentinel.SentinelConnectionPool):
         return _through_sentinel(source, options, timeouts)
@@ -35,9 +39,8 @@ def synchronous_client(pool: ArqRedis) -> redis.Redis[bytes]:
     return redis.Redis(ssl=uses_tls, **options, **timeouts)
 
 
-def _through_sentinel(source: Any, options: dict[str, Any], timeouts: dict[str, float]) -> redis.Redis[bytes]:
+def _through_sentinel(source: Any, options: dict[str, Any], timeouts: dict[str, Any]) -> BlockingClient:
     nodes = [s.connection_pool.connection_kwargs for s in source.sentinel_manager.sentinels]
-    sentinel = redis.sentinel.Sentinel([(n["host"], n["port"]) for n in nodes], socket_timeout=ANSWER_WITHIN)
+    sentinel: Any = Sentinel([(n["host"], n["port"]) for n in nodes], socket_timeout=ANSWER_WITHIN)
     named = {k: v for k, v in options.items() if k in ("db", "username", "password")}
-    client: redis.Redis[bytes] = sentinel.master_for(source.service_name, **named, **timeouts)
-    return client
+    return sentinel.master_for(source.service_name, **named, **timeouts)

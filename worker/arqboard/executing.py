@@ -36,7 +36,7 @@ class Call:
 
     function: str = "<unknown>"
     args: tuple[Any, ...] = ()
-    kwargs: dict[str, Any] = field(default_factory=dict)
+    kwargs: dict[str, Any] = field(default_factory=dict[str, Any])
     job_try: int | None = None
     enqueued: int = 0
 
@@ -47,7 +47,7 @@ def read_call(payload: bytes, deserializer: Callable[[bytes], dict[str, Any]] | 
     Raises DeserializationError. This is the only place where a pickle is loaded, and it runs in workers only.
     """
     try:
-        raw = (deserializer or pickle.loads)(payload)  # noqa: S301 - arq's default format, from our own Redis
+        raw = (deserializer or pickle.loads)(payload)
         return _call(raw)
     except Exception as error:
         if payload[:1] == b"{":
@@ -135,7 +135,8 @@ class Attempt:
         if self.claimed.is_aborted or self.stop == "abort":
             return Aborted(asyncio.CancelledError())
         if self.claimed.has_crashed_often:
-            return Failure(WorkerLost(f"it ended its worker {self.worker.toolkit.max_crashes} times and is not tried again"))
+            crashes = self.worker.toolkit.max_crashes
+            return Failure(WorkerLost(f"it ended its worker {crashes} times and is not tried again"))
         self.function = self.worker.functions.get(self.call.function)
         if self.function is None:
             return Failure(JobExecutionFailed(f"function {self.call.function!r} not found"))
@@ -175,7 +176,7 @@ class Attempt:
                 raise asyncio.CancelledError
             async with asyncio.timeout(self.timeout_s):
                 return Success(await self.function.coroutine(ctx, *self.call.args, **self.call.kwargs))
-        except (Exception, asyncio.CancelledError, SystemExit) as error:
+        except (Exception, asyncio.CancelledError, SystemExit) as error:  # noqa: BLE001 - the job's own code
             _uncancel(self.task)
             return decide(
                 error, stop=self.stop, job_try=self.job_try, max_tries=self.max_tries, retry_jobs=self.worker.retry_jobs

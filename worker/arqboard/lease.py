@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import redis
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import RedisError
 
+from .protocol.client import BlockingClient
 from .protocol.commands import Renewal, parse_renewal, renew_args
 from .protocol.keys import Keys
 from .protocol.scripts import source
@@ -26,7 +26,7 @@ class LeaseKeeper:
 
     def __init__(
         self,
-        client: redis.Redis[bytes],
+        client: BlockingClient,
         keys: Keys,
         settings: ToolkitSettings,
         worker: str,
@@ -91,11 +91,7 @@ class LeaseKeeper:
         return parse_renewal(self._eval(args))
 
     def _eval(self, args: list[Any]) -> Any:
-        script: Any = self._client.register_script(source("renew"))
-        try:
-            return self._client.evalsha(script.sha, 0, *args)
-        except NoScriptError:
-            return self._client.eval(source("renew"), 0, *args)
+        return self._client.register_script(source("renew"))(args=args)
 
     def _deliver(self, renewal: Renewal) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has closed: the worker is gone

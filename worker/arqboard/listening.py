@@ -7,8 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from arq.connections import ArqRedis
-
+from .protocol.client import Client
 from .reporter import AWAY
 
 logger = logging.getLogger("arqboard.listening")
@@ -20,7 +19,7 @@ PING_EVERY = 5.0
 class Listener:
     """A subscription to one channel. A lost message costs one poll delay or one heartbeat, no job."""
 
-    def __init__(self, pool: ArqRedis, channel: str, heard: Callable[[str], None]) -> None:
+    def __init__(self, pool: Client, channel: str, heard: Callable[[str], None]) -> None:
         self._pool, self._channel, self._heard = pool, channel, heard
 
     async def run(self) -> None:

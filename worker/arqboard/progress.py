@@ -23,7 +23,7 @@ class ChunkMap:
     size: int
     items: int
     marks: bytearray
-    unsent: dict[int, str] = field(default_factory=dict)
+    unsent: dict[int, str] = field(default_factory=dict[int, str])
 
     @property
     def total(self) -> int:

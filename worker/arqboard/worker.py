@@ -36,6 +36,7 @@ from .listening import Listener
 from .outbox import Outbox
 from .outcomes import Aborted, Again, End, Failure, HandedOver, Success
 from .progress import Live
+from .protocol.client import Client
 from .protocol.commands import Claimed, Commands, Renewal
 from .protocol.keys import Keys
 from .protocol.signature import FunctionInfo
@@ -53,6 +54,10 @@ HOUSEKEEPING_EVERY = 0.5
 
 class Worker(arq.worker.Worker):
     """Takes everything `arq.Worker` takes, and `arqboard`: a dict of ToolkitSettings."""
+
+    jobs_complete: int
+    jobs_failed: int
+    jobs_retried: int
 
     def __init__(self, *args: Any, arqboard: Mapping[str, Any] | ToolkitSettings | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -129,9 +134,8 @@ class Worker(arq.worker.Worker):
             for name, f in self.functions.items() if not isinstance(f, CronJob)
         ]  # fmt: skip
         if infos:
-            await self.pool.hset(
-                self.commands.keys.functions, mapping={info.name: info.model_dump_json() for info in infos}
-            )
+            client: Client = self.pool
+            await client.hset(self.commands.keys.functions, mapping={i.name: i.model_dump_json() for i in infos})
 
     # Claiming
 

@@ -15,7 +15,7 @@ from arqboard import chunks
 from .mail import MailServer
 
 
-class Refused(Exception):  # noqa: N818 - it says what the server did
+class Refused(Exception):
     """The server did not take mail for some addresses."""
 
 

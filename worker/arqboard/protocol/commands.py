@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
+from .client import Client
 from .errors import JobExists, JobNotFound, KeyReused, PayloadGone, WrongState
 from .job import Outcome, State
 from .keys import Keys
 from .scripts import Script, register
-
-if TYPE_CHECKING:
-    from redis.asyncio import Redis
 
 #: How long a job may wait before it expires, beyond its deferral. arq's own default.
 EXPIRES_MS = 86_400_000
@@ -174,7 +172,7 @@ class Renewal:
 class Commands:
     """All verbs over one client that it does not own. Every method is one atomic call."""
 
-    def __init__(self, redis: Redis[bytes], keys: Keys | None = None) -> None:
+    def __init__(self, redis: Client, keys: Keys | None = None) -> None:
         self._redis = redis
         self.keys = keys or Keys()
         self._scripts: dict[str, Script] = {}
@@ -253,7 +251,8 @@ class Commands:
         """Make records of jobs that stock `enqueue_job` queued."""
         args: list[Any] = []
         for j in jobs:
-            args += [j.job_id, j.function, j.args, j.kwargs, j.enqueued, j.max_tries, _seconds(j.timeout), int(j.unique)]
+            args += [j.job_id, j.function, j.args, j.kwargs, j.enqueued]
+            args += [j.max_tries, _seconds(j.timeout), int(j.unique)]
         return int(await self._call("adopt", queue, *args))
 
     async def claim(self, queue: str, worker: str, want: int, *, lease_ms: int, max_crashes: int) -> Claim:

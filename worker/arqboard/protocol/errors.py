@@ -39,7 +39,7 @@ class PayloadGone(ArqboardError):
     def __init__(self, job_id: str) -> None:
         self.job_id = job_id
         super().__init__(
-            f'The stored call of job "{job_id}" has expired, so it can\'t be retried. Use "Run again" to submit it anew.'
+            f'The stored call of job "{job_id}" has expired, so it can\'t be retried. "Run again" submits it anew.'
         )
 
 

@@ -300,7 +300,7 @@ class _Fields:
         if value is None:
             return kind()
         if not isinstance(value, kind):
-            raise ValueError(f"its field {name} is not a {kind.__name__}")
+            raise ValueError(f"its field {name} is not a {kind.__name__}")  # noqa: TRY004 - one kind of error per record
         return value
 
 

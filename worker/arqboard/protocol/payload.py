@@ -7,7 +7,7 @@ import pickle  # dumps only: a test holds that nothing here or in the dashboard 
 import re
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 #: Longest preview of arguments or results that is kept, in characters of JSON.
 MAX_PREVIEW = 16_000
@@ -17,7 +17,9 @@ MAX_ITEMS = 200
 MAX_DEPTH = 8
 REDACTED = "[redacted]"
 
-_SECRET = re.compile(r"passw|secret|token|api_?key|authorization|credential|private_?key|cookie|\bpin\b|ssn", re.IGNORECASE)
+_SECRET = re.compile(
+    r"passw|secret|(^|_)token$|api_?key|authorization|credential|private_?key|cookie|\bpin\b|ssn", re.IGNORECASE
+)
 
 
 def encode_call(
@@ -69,7 +71,7 @@ def _shown(value: Any, depth: int) -> Any:
         case _ if depth >= MAX_DEPTH:
             return "…"
         case Mapping():
-            return _shown_mapping(value, depth)
+            return _shown_mapping(cast("Mapping[Any, Any]", value), depth)
         case list() | tuple() | set() | frozenset():
             return _shown_items(value, depth)
         case _:

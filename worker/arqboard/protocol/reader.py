@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from redis.exceptions import ResponseError
 
+from .client import Client
 from .errors import JobNotFound
 from .job import DETAIL_FIELDS, ROW_FIELDS, Attempt, Job, State, Unreadable
 from .keys import ArqKeys, Keys
 from .signature import FunctionInfo
-
-if TYPE_CHECKING:
-    from redis.asyncio import Redis
 
 #: More rows than this are never read for one page.
 MAX_PAGE = 200
@@ -123,7 +121,7 @@ class Cursor:
 class Reader:
     """Everything a dashboard may know, from one Redis client that it does not own."""
 
-    def __init__(self, redis: Redis[bytes], keys: Keys | None = None) -> None:
+    def __init__(self, redis: Client, keys: Keys | None = None) -> None:
         self._redis = redis
         self.keys = keys or Keys()
 
@@ -259,7 +257,7 @@ class Reader:
     async def now_ms(self) -> int:
         """Redis' clock. Ages are measured against it, never against a local clock."""
         seconds, micros = await self._redis.time()
-        return seconds * 1000 + micros // 1000
+        return int(seconds * 1000 + micros // 1000)
 
     # What there is
 
@@ -284,7 +282,7 @@ class Reader:
             for state in states:
                 pipe.zcard(self.keys.jobs(state, name))
             pipe.zrange(self.keys.jobs(State.QUEUED, name), 0, 0, withscores=True)
-        flat = await pipe.execute() if names else []
+        flat: list[Any] = await pipe.execute()
         width = len(states) + 1
         rows = [flat[i : i + width] for i in range(0, len(flat), width)]
         return [
@@ -302,7 +300,7 @@ class Reader:
         pipe = self._redis.pipeline(transaction=False)
         for raw, _ in rows:
             pipe.hgetall(self.keys.worker(raw.decode(errors="replace")))
-        blobs = await pipe.execute(raise_on_error=False) if rows else []
+        blobs: list[Any] = await pipe.execute(raise_on_error=False)
         infos = [
             _worker(raw.decode(errors="replace"), int(seen), now, blob)
             for (raw, seen), blob in zip(rows, blobs, strict=True)
@@ -317,7 +315,7 @@ class Reader:
         for minute in wanted:
             pipe.hgetall(self.keys.stats(minute))
         blobs = await pipe.execute(raise_on_error=False)
-        return [_minute(m, b if isinstance(b, dict) else {}) for m, b in zip(wanted, blobs, strict=True)]
+        return [_minute(m, {} if isinstance(b, Exception) else b) for m, b in zip(wanted, blobs, strict=True)]
 
     async def looking(self) -> None:
         """Say that somebody looks: workers report progress at full rate for the next 10 seconds."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol, cast
 
-if TYPE_CHECKING:
-    from redis.asyncio import Redis
+from .client import Client
 
 _INCLUDE = re.compile(r"^--@include (\w+)$", re.MULTILINE)
 
@@ -25,11 +24,10 @@ def source(verb: str) -> str:
     return _INCLUDE.sub(lambda found: _read(found[1]), _read(verb))
 
 
-def register(redis: Redis[bytes], verb: str) -> Script:
+def register(redis: Client, verb: str) -> Script:
     """The verb as a callable on this client."""
-    script: Any = redis.register_script(source(verb))
-    return script  # type: ignore[no-any-return] # redis-py types it as Any
+    return cast(Script, redis.register_script(source(verb)))
 
 
 def _read(name: str) -> str:
-    return (files(__package__) / "lua" / f"{name}.lua").read_text()
+    return (files("arqboard.protocol") / "lua" / f"{name}.lua").read_text()

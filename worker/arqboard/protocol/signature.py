@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import datetime as dt
 import inspect
+import json
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import (
     BaseModel,
@@ -51,7 +52,7 @@ class FunctionInfo(BaseModel):
     name: str
     doc: str = ""
     signature: str = "()"
-    parameters: list[Parameter] = Field(default_factory=list)
+    parameters: list[Parameter] = []
     queue: str = ""
     max_tries: int = 5
     timeout: float | None = None
@@ -221,8 +222,6 @@ class _Binding:
 
 def _strict(adapter: TypeAdapter[Any], value: Any) -> Any:
     """As JSON is read: a date may be text, but a number may not."""
-    import json
-
     return adapter.validate_json(json.dumps(value), strict=True)
 
 
@@ -242,9 +241,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, BaseModel):
         return value.model_dump()
     if isinstance(value, list):
-        return [_plain(v) for v in typing.cast("list[Any]", value)]
+        return [_plain(v) for v in cast("list[Any]", value)]
     if isinstance(value, dict):
-        return {k: _plain(v) for k, v in typing.cast("dict[Any, Any]", value).items()}
+        return {k: _plain(v) for k, v in cast("dict[Any, Any]", value).items()}
     return value
 
 
