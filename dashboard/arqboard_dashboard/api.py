@@ -1,0 +1,151 @@
+"""The JSON API, version 1: the same reader and the same verbs as the pages."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from arqboard.protocol import State
+from arqboard.protocol.signature import MAX_DEPTH
+from arqboard.submitting import submit as submit_job
+
+from . import strictjson
+from .appkeys import COMMANDS, OVERVIEW, READER
+from .errors import BadInput
+from .guard import read_body
+from .jsonviews import function_json, job_json, queue_json, worker_json
+from .pages.job import id_of, readable
+from .pages.jobs import query_of
+from .place import job_resource
+from .submission import Options, known_function
+
+#: Levels around the arguments in the body of a submission: the object, and `args` or `kwargs` in it.
+_AROUND = 2
+
+
+class NewJob(BaseModel):
+    """The body of `POST /api/v1/jobs`. `defer_by` is in seconds."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    function: Annotated[str, Field(min_length=1, max_length=500)]
+    args: list[Any] = []
+    kwargs: dict[str, Any] = {}
+    queue: str | None = None
+    job_id: str | None = None
+    defer_by: float | None = None
+
+
+async def submit(request: web.Request) -> web.Response:
+    """Queue a job. With an `Idempotency-Key` a repeated request is answered with the first one's job."""
+    wanted = await _new_job(request)
+    info = await known_function(request.app, wanted.function)
+    options = await Options.of(request.app, info, queue=wanted.queue, job_id=wanted.job_id, defer_by=wanted.defer_by)
+    done = await submit_job(
+        request.app[COMMANDS], info, wanted.args, wanted.kwargs, queue=options.queue, job_id=options.job_id,
+        defer_by=options.defer_by, once=_once(request), source="api",
+    )  # fmt: skip
+    state = State.DEFERRED if options.defer_by else State.QUEUED
+    if not done.is_new:
+        state = (await readable(request.app[READER], done.job_id)).state
+    return _accepted(request, done.job_id, state, repeated=not done.is_new)
+
+
+async def jobs(request: web.Request) -> web.Response:
+    """A page of the list, newest first. `next` goes into `after` of the next request; null at the end."""
+    found = await request.app[READER].page(query_of(request.query))
+    return _json({"jobs": [job_json(request.app, job) for job in found.jobs], "next": found.next, "total": found.total})
+
+
+async def job(request: web.Request) -> web.Response:
+    reader = request.app[READER]
+    found = await readable(reader, id_of(request))
+    return _json(job_json(request.app, found, await reader.attempts(found)))
+
+
+async def retry(request: web.Request) -> web.Response:
+    job_id = id_of(request)
+    await request.app[COMMANDS].retry(job_id)
+    return _accepted(request, job_id, State.QUEUED)
+
+
+async def abort(request: web.Request) -> web.Response:
+    """State `aborted` when the job was waiting, `running` when its worker has been asked to cancel it."""
+    job_id = id_of(request)
+    return _accepted(request, job_id, await request.app[COMMANDS].abort(job_id, by=request.remote or ""))
+
+
+async def delete(request: web.Request) -> web.Response:
+    await request.app[COMMANDS].discard(id_of(request))
+    return web.Response(status=HTTPStatus.NO_CONTENT)
+
+
+async def functions(request: web.Request) -> web.Response:
+    found = await request.app[READER].functions()
+    return _json({"functions": [function_json(info) for info in found.values()]})
+
+
+async def queues(request: web.Request) -> web.Response:
+    return _json({"queues": [queue_json(queue) for queue in await request.app[READER].queues()]})
+
+
+async def workers(request: web.Request) -> web.Response:
+    return _json({"workers": [worker_json(worker) for worker in await request.app[READER].workers()]})
+
+
+async def healthz(request: web.Request) -> web.Response:
+    """Whether the dashboard can do its work; open to all, so nothing more is said."""
+    async with asyncio.timeout(2):
+        await request.app[OVERVIEW].ping()
+    return _json({"status": "ok"})
+
+
+async def _new_job(request: web.Request) -> NewJob:
+    body = await _json_body(request)
+    if not isinstance(body, Mapping):
+        raise BadInput(
+            'The body has to be a JSON object like {"function": "resize", "kwargs": {"width": 200}}.',
+            status=422,
+        )
+    try:
+        return NewJob.model_validate(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        name = ".".join(str(part) for part in first["loc"])[:100]
+        raise BadInput(f"{name}: {_said(first)}", code="bad_request", field=name, status=422) from None
+
+
+def _said(problem: Any) -> str:
+    if problem["type"] == "extra_forbidden":
+        return f"there is no such key; there are {', '.join(NewJob.model_fields)}"
+    return "is required" if problem["type"] == "missing" else str(problem["msg"])
+
+
+async def _json_body(request: web.Request) -> Any:
+    body = await read_body(request)
+    try:
+        return strictjson.parse(body, max_depth=MAX_DEPTH + _AROUND)
+    except strictjson.BadJson as error:
+        raise BadInput(f"The body is not JSON that is taken here: {error}.", code="bad_json") from None
+
+
+def _once(request: web.Request) -> str | None:
+    """The idempotency key, if there is one."""
+    key = request.headers.get("Idempotency-Key", "")
+    if len(key) > 200 or not key.isascii() or not key.isprintable():
+        raise BadInput("An Idempotency-Key has at most 200 printable ASCII characters.", field="Idempotency-Key")
+    return key or None
+
+
+def _accepted(request: web.Request, job_id: str, state: State, **more: Any) -> web.Response:
+    url = job_resource(request.app, job_id)
+    return _json({"id": job_id, "state": state.value, "url": url, **more}, HTTPStatus.ACCEPTED, {"Location": url})
+
+
+def _json(value: Any, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None) -> web.Response:
+    return web.Response(text=strictjson.shown(value), status=status, content_type="application/json", headers=headers)

@@ -1,0 +1,145 @@
+"""The application: alone on a port, or mounted under any prefix of another one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+from aiohttp import web
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import ConnectionError as LostConnection
+
+from arqboard.protocol import Keys, Reader
+from arqboard.protocol.commands import Commands
+
+from . import auth, errors, guard, metrics
+from .appkeys import (
+    BUILD,
+    COMMANDS,
+    FEED,
+    GATE,
+    HUB,
+    METRICS,
+    OVERVIEW,
+    PATIENT_REDIS,
+    READER,
+    REDIS,
+    RENDERER,
+    SETTINGS,
+    STATIC,
+)
+from .assets import STATIC as STATIC_FILES
+from .assets import TEMPLATES
+from .feed import Feed
+from .hub import Hub
+from .overview import Overview
+from .place import base
+from .render import Renderer
+from .routes import ROUTES
+from .settings import Settings
+
+#: Seconds until a read or write is given up: a page answers within two, whatever Redis does.
+REDIS_SECONDS = 1.5
+MAX_CONNECTIONS = 64
+#: The order counts: what is counted, then told, then refused, then let in, then believed.
+MIDDLEWARES = [metrics.count, errors.tell, guard.known_host, guard.own_origin, auth.admit, guard.form_token]
+
+
+def create_app(settings: Settings | None = None, *, redis: Redis | None = None) -> web.Application:
+    """The dashboard. Mount it with `app.add_subapp("/jobs", create_app(settings))`, or serve it as it is.
+
+    With `redis` that client is used for everything and left open at the end; without it clients are made from
+    `settings.redis_url`. Raises BadSettings when the settings are read here and make no sense.
+    """
+    settings = settings or Settings.read()
+    app = web.Application(middlewares=MIDDLEWARES, client_max_size=guard.MAX_BODY)
+    app[SETTINGS] = settings
+    app[BUILD] = _fingerprint(STATIC_FILES, TEMPLATES)
+    app[STATIC] = f"/static/{_fingerprint(STATIC_FILES)}"
+    app[GATE] = auth.Gate(settings)
+    app.add_routes(ROUTES)
+    app.router.add_static(app[STATIC], STATIC_FILES)
+    _connect(app, settings, redis)
+    _go_live(app)
+    app.on_response_prepare.append(guard.add_headers)
+    return app
+
+
+def _connect(app: web.Application, settings: Settings, given: Redis | None) -> None:
+    keys = Keys(settings.prefix)
+    again = Retry(ExponentialBackoff(cap=0.1, base=0.02), 1, supported_errors=(LostConnection,))
+    app[REDIS] = given or _client(settings, retry=again)
+    app[PATIENT_REDIS] = given or _client(settings, patient=True)
+    app[READER] = Reader(app[REDIS], keys)
+    writing = given or _client(settings)
+    app[COMMANDS] = Commands(writing, keys)
+    if given is None:
+        clients = (app[REDIS], app[PATIENT_REDIS], writing)
+
+        async def close_clients(_: web.Application) -> AsyncIterator[None]:
+            yield
+            for client in clients:
+                await client.aclose()
+
+        app.cleanup_ctx.append(close_clients)
+
+
+def _client(settings: Settings, *, retry: Retry | None = None, patient: bool = False) -> Redis:
+    """Connects when it is needed, so the dashboard starts, and says so, while Redis is away."""
+    # the plain pool connects one at a time, so behind a Redis that hangs requests would wait in a row
+    pool = BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType] - redis types no kwargs
+        settings.redis_url,
+        socket_connect_timeout=REDIS_SECONDS,
+        socket_timeout=None if patient else REDIS_SECONDS,
+        health_check_interval=15 if patient else 0,
+        retry=retry,
+        max_connections=MAX_CONNECTIONS,
+        timeout=REDIS_SECONDS,
+    )
+    return Redis.from_pool(pool)
+
+
+def _go_live(app: web.Application) -> None:
+    renderer = app[RENDERER] = Renderer()
+    renderer.install(app)
+    overview = app[OVERVIEW] = Overview(
+        app[READER],
+        base=lambda: base(app),
+        static=lambda: base(app) + app[STATIC],
+        form_token=app[GATE].form_token,
+        build=app[BUILD],
+    )
+    hub = app[HUB] = Hub(max_sockets=app[SETTINGS].max_sockets)
+    app[FEED] = Feed(app[PATIENT_REDIS], app[READER], renderer, hub, overview)
+    app[METRICS] = metrics.Metrics()
+    metrics.watch(app)
+    app.cleanup_ctx.append(_feeding)
+    app.on_shutdown.append(_close_sockets)
+
+
+async def _feeding(app: web.Application) -> AsyncIterator[None]:
+    await app[FEED].start()
+    yield
+    await app[FEED].stop()
+
+
+async def _close_sockets(app: web.Application) -> None:
+    """Browsers are told to come back later (1012); otherwise aiohttp would wait for each of them."""
+    app[HUB].shut_down()
+
+
+def _fingerprint(*folders: Path) -> str:
+    """Eight hex digits that change with any file, and with the release."""
+    digest = hashlib.sha256(version("arqboard").encode())
+    for path in _files(folders):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:8]
+
+
+def _files(folders: tuple[Path, ...]) -> Iterator[Path]:
+    for folder in folders:
+        yield from sorted(path for path in folder.rglob("*") if path.is_file())

@@ -1,0 +1,168 @@
+"""How values are written for people: pure functions, installed as template filters under their own names."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from markupsafe import Markup, escape
+
+#: Joins groups of three digits: narrow and unbreakable.
+THIN = "\u202f"
+#: More characters than this of one value are never put on a page.
+MAX_SHOWN = 20_000
+
+_FIRST, _LAST = -62_135_596_800_000, 253_402_300_799_999
+
+
+def duration(ms: float | None) -> str:
+    """Two units at most: `212 ms`, `9.8 s`, `1 m 42 s`, `2 h 5 m`, `3 d 4 h`. "" for None."""
+    if ms is None:
+        return ""
+    if ms < 1000:
+        return f"{max(0, int(ms))} ms"
+    if ms < 59_950:
+        return f"{ms / 1000:.1f} s" if ms < 9950 else f"{round(ms / 1000)} s"
+    seconds = round(ms / 1000)
+    for size, unit, small, name in ((86400, "d", 3600, "h"), (3600, "h", 60, "m"), (60, "m", 1, "s")):
+        if seconds >= size:
+            rest = seconds % size // small
+            return f"{seconds // size} {unit} {rest} {name}" if rest else f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def left(seconds: float | None) -> str:
+    """Time to go in whole seconds, as precise as a guess deserves: `3 s`, `1 m 42 s`."""
+    return "" if seconds is None else duration(max(1, round(seconds)) * 1000).replace(".0 s", " s")
+
+
+def number(value: float) -> str:
+    """Digits in thin groups of three: `51 200`."""
+    return f"{int(value):,}".replace(",", THIN)
+
+
+def compact(value: float) -> str:
+    """Three digits at most: `9.4`, `84`, `1.9k`, `51k`, `2.1M`."""
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= size * 0.9995:
+            return f"{_three(value / size)}{unit}"
+    return _three(value)
+
+
+def rate(per_second: float | None, unit: str = "") -> str:
+    """Speed as people say it: `84 files/s`, `1.9k rows/s`, and `12 rows/min` where it is less than one a second."""
+    if per_second is None:
+        return ""
+    if 0 < per_second < 0.95:
+        return f"{compact(per_second * 60)} {unit}/min".replace(" /", "/")
+    return f"{compact(per_second)} {unit}/s".replace(" /", "/")
+
+
+def percent(value: float) -> str:
+    """Whole percents, rounded down, so that 100 means all of it."""
+    return f"{int(value)}%"
+
+
+def clock(ms: int, now: int) -> str:
+    """When, as short as it stays clear, in UTC: `14:26:41` today, `20 Nov 14:26` this year, else `2025-11-20`."""
+    at, today = _utc(ms), _utc(now)
+    if at.date() == today.date():
+        return f"{at:%H:%M:%S}"
+    if at.year == today.year:
+        return f"{at.day} {at:%b %H:%M}"
+    return at.date().isoformat()
+
+
+def iso(ms: int) -> str:
+    """For `<time datetime>`: `2026-11-22T14:26:41.208Z`."""
+    return _utc(ms).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def time_tag(ms: int, now: int, mode: str = "", before: str = "") -> Markup:
+    """A moment as `<time>`, absolute. `mode` lets live.js rewrite its text every second.
+
+    `ago` becomes "3 m ago", `left` "in 12 s", `since` "2 m 31 s"; `before` stands before the absolute text only.
+    """
+    at = iso(ms)
+    data = f" data-{mode}" if mode else ""
+    return Markup(f'<time datetime="{at}"{data} title="{at}">{before}{clock(ms, now)}</time>')  # noqa: S704 - digits and words of ours
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """`1 worker`, `3 workers`."""
+    return f"{number(count)} {one if count == 1 else many or one + 's'}"
+
+
+def call_text(args: Sequence[Any], kwargs: Mapping[str, Any], cap: int = 200) -> str:
+    """The arguments of a call on one line: `"a.png", size=[1600, 900]`."""
+    parts = [one_line(value, cap) for value in args]
+    parts += [f"{name}={one_line(value, cap)}" for name, value in kwargs.items()]
+    return _cut(", ".join(parts), cap)
+
+
+def one_line(value: Any, cap: int = 200) -> str:
+    """A value as JSON on one line, cut after `cap` characters."""
+    return _cut(_json(value, indent=None), cap)
+
+
+def json_html(value: Any, cap: int = MAX_SHOWN) -> Markup:
+    """A value as indented JSON with coloured tokens. Every token is escaped; a long value is cut and says so."""
+    text = _json(value, indent=2)
+    shown = "".join(_tokens(text[:cap]))
+    if len(text) > cap:
+        shown += f'\n<span class="cut">… {number(len(text) - cap)} more characters are not shown</span>'
+    return Markup(shown)  # noqa: S704 - made of escaped tokens only
+
+
+def first_line(text: str, cap: int = 300) -> str:
+    """What is left of a message where there is room for one line."""
+    return _cut(text.strip().split("\n", 1)[0], cap)
+
+
+def tail(text: str, cap: int = MAX_SHOWN) -> str:
+    """The end of a long text, where a traceback says what happened."""
+    return text if len(text) <= cap else f"… {number(len(text) - cap)} earlier characters are not shown\n{text[-cap:]}"
+
+
+def scrub(text: str) -> str:
+    """What can't be sent as UTF-8 (half a surrogate pair, which JSON can hold) becomes a question mark."""
+    return text.encode(errors="replace").decode()
+
+
+_TOKEN = re.compile(
+    r'(?P<jk>"(?:[^"\\]|\\.)*")(?=\s*:)|(?P<js>"(?:[^"\\]|\\.)*"?)'
+    r"|(?P<jn>-?\d[\d.eE+-]*|true|false|null|NaN|-?Infinity)|(?P<jp>[{}\[\],:]+)|(?P<other>\s+|.)",
+    re.DOTALL,
+)
+
+
+def _tokens(text: str) -> Iterator[str]:
+    for match in _TOKEN.finditer(text):
+        kind = match.lastgroup
+        word = escape(match.group())
+        yield str(word) if kind == "other" else f'<span class="{kind}">{word}</span>'
+
+
+def _json(value: Any, *, indent: int | None) -> str:
+    try:
+        return json.dumps(value, indent=indent, ensure_ascii=False, default=str)
+    except RecursionError:
+        return "nested too deeply to be shown"
+    except (TypeError, ValueError):
+        return f"a value that can't be shown ({type(cast(object, value)).__name__})"
+
+
+def _cut(text: str, cap: int) -> str:
+    return text if len(text) <= cap else text[: cap - 1] + "…"
+
+
+def _three(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0") if value < 9.95 else f"{value:.0f}"
+
+
+def _utc(ms: int) -> datetime:
+    """Times come from Redis and can be absurd; the calendar ends in year 9999."""
+    return datetime.fromtimestamp(min(max(ms, _FIRST), _LAST) / 1000, UTC)

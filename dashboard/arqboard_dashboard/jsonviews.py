@@ -1,0 +1,161 @@
+"""What the API says of each thing: plain JSON values, times as ISO 8601 in UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from aiohttp import web
+
+from arqboard.protocol import (
+    Attempt,
+    ChunkCounts,
+    ErrorInfo,
+    FunctionInfo,
+    Job,
+    Parameter,
+    QueueInfo,
+    Unreadable,
+    WorkerInfo,
+)
+
+from .place import job_resource
+
+Json = dict[str, Any]
+
+
+def job_json(app: web.Application, job: Job | Unreadable, attempts: Sequence[Attempt] | None = None) -> Json:
+    """One job. `attempts` are all of them on the job's own address; in lists only their number is known."""
+    if isinstance(job, Unreadable):
+        return {"id": job.id, "state": "unreadable", "why": job.why, "url": job_resource(app, job.id)}
+    told: Json = {
+        "id": job.id,
+        "function": job.function,
+        "queue": job.queue,
+        "state": job.state.value,
+        "args": job.args,
+        "kwargs": job.kwargs,
+        "progress": progress_json(job),
+        "tries": job.tries,
+        "max_tries": job.max_tries,
+        "result": job.result,
+        "error": error_json(job.error),
+        "worker": job.worker or None,
+        "abort_requested": iso(job.abort_requested),
+        "times": {
+            "enqueued": iso(job.enqueued),
+            "run_at": iso(job.run_at),
+            "started": iso(job.started),
+            "ended": iso(job.ended),
+        },
+        "url": job_resource(app, job.id),
+    }
+    if attempts is not None:
+        told["attempts"] = [attempt_json(attempt) for attempt in attempts]
+    return told
+
+
+def progress_json(job: Job) -> Json:
+    """Always the same keys: zeros and nulls until the job has said how far it is."""
+    p = job.progress
+    c = job.chunks or ChunkCounts(0, 0, 0, 0, 0)
+    return {
+        "done": p.done if p else 0,
+        "total": p.total if p else None,
+        "unit": p.unit if p else "",
+        "note": p.note if p else "",
+        "phase": p.phase if p else "",
+        "percent": p.percent if p else None,
+        "rate": p.rate if p else None,
+        "left_seconds": p.left_seconds if p else None,
+        "chunks": {
+            "done": c.done,
+            "failed": c.failed,
+            "running": c.running,
+            "skipped": c.skipped,
+            "waiting": c.waiting,
+            "total": c.total,
+        },
+    }
+
+
+def attempt_json(attempt: Attempt) -> Json:
+    return {
+        "number": attempt.number,
+        "started": iso(attempt.started),
+        "ended": iso(attempt.ended),
+        "worker": attempt.worker,
+        "outcome": attempt.outcome and attempt.outcome.value,
+        "error": error_json(attempt.error),
+    }
+
+
+def error_json(error: ErrorInfo | None) -> Json | None:
+    if error is None:
+        return None
+    return {"type": error.type, "message": error.message, "traceback": error.traceback or None}
+
+
+def function_json(info: FunctionInfo) -> Json:
+    return {
+        "name": info.name,
+        "doc": info.doc,
+        "signature": info.signature,
+        "parameters": [parameter_json(parameter) for parameter in info.parameters],
+        "queue": info.queue or None,
+        "max_tries": info.max_tries,
+        "timeout": info.timeout,
+    }
+
+
+def parameter_json(parameter: Parameter) -> Json:
+    return {
+        "name": parameter.name,
+        "type": parameter.type,
+        "kind": parameter.kind,
+        "required": parameter.required,
+        "default": parameter.default,
+        "schema": parameter.json_schema,
+    }
+
+
+def queue_json(queue: QueueInfo) -> Json:
+    return {
+        "name": queue.name,
+        "queued": queue.queued,
+        "running": queue.running,
+        "deferred": queue.deferred,
+        "retrying": queue.retrying,
+        "oldest": iso(queue.oldest),
+    }
+
+
+def worker_json(worker: WorkerInfo) -> Json:
+    return {
+        "id": worker.id,
+        "pid": worker.pid,
+        "host": worker.host,
+        "queue": worker.queue,
+        "slots": worker.slots,
+        "running": worker.running,
+        "functions": worker.functions,
+        "alive": worker.alive,
+        "started": iso(worker.started),
+        "seen": iso(worker.seen),
+        "done": worker.done,
+        "failed": worker.failed,
+        "version": worker.version,
+        "lag_ms": worker.lag_ms,
+        "rss": worker.rss,
+    }
+
+
+def iso(ms: int | None) -> str | None:
+    """A time in ms since 1970; None where there is none, or none that a calendar has."""
+    if not ms:
+        return None
+    try:
+        return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    except (ValueError, OverflowError, OSError):
+        return None

@@ -1,0 +1,59 @@
+"""What things are called: HTML ids of fragments, addresses of jobs and lists, and the one name of a query."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from functools import lru_cache
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from arqboard.protocol import Query
+
+from .views import Look
+
+_PLAIN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_ROOTS: dict[str, str] = {"row": "job"}
+
+
+@lru_cache(maxsize=4096)
+def dom_id(job_id: str) -> str:
+    """The id itself where it is a plain word, else a hash: any string must become one safe HTML id."""
+    if _PLAIN_ID.fullmatch(job_id):
+        return job_id
+    return "x" + hashlib.sha256(job_id.encode(errors="replace")).hexdigest()[:16]
+
+
+def root_id(kind: str, job_id: str) -> str:
+    """The HTML id of a job's fragment: `job-…` for its row, else `<kind>-…`."""
+    return f"{_ROOTS.get(kind, kind)}-{dom_id(job_id)}"
+
+
+@lru_cache(maxsize=4096)
+def url_part(text: str) -> str:
+    """Any text as one part of a path."""
+    return quote(text, safe="", errors="replace")
+
+
+def job_url(look: Look, job_id: str) -> str:
+    """Where a job's page is."""
+    return f"{look.base}/jobs/{url_part(job_id)}"
+
+
+@lru_cache(maxsize=1024)
+def query_string(query: Query) -> str:
+    """The filters that are set, sorted, without the place in the list: one list has one name."""
+    pairs = {"function": query.function, "queue": query.queue, "state": query.state.value if query.state else None}
+    if query.limit != Query().limit:
+        pairs["limit"] = str(query.limit)
+    return urlencode(sorted((k, v) for k, v in pairs.items() if v), errors="replace")
+
+
+def list_url(look: Look, query: Query | None = None, after: str | None = None, **changes: Any) -> str:
+    """The list under a query, with some of its filters changed: `list_url(look, q, queue=None)`."""
+    base = query or Query()
+    filters: dict[str, Any] = {"state": base.state, "function": base.function, "queue": base.queue, **changes}
+    text = query_string(Query(**filters, limit=base.limit))
+    if after:
+        text += ("&" if text else "") + urlencode({"after": after}, errors="replace")
+    return f"{look.base}/jobs" + (f"?{text}" if text else "")

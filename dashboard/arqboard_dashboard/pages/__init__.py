@@ -1,0 +1,1 @@
+"""The pages: each handler parses, asks and renders."""

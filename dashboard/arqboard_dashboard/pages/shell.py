@@ -1,0 +1,110 @@
+"""What every page has around it, and how a page is rendered."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any, Literal
+
+import aiohttp_jinja2
+from aiohttp import web
+
+from ..appkeys import ADMITTED, GATE, OVERVIEW, SETTINGS
+from ..auth import cookie_path
+from ..views import ErrorView, LoginView, Look, Shell, Side
+
+FLASH = "arqboard_flash"
+THEME = "arqboard_theme"
+#: What the last action did, by the code in a short-lived cookie: no text of a request is ever shown.
+FLASHES = {
+    "submitted": "The job has been submitted.",
+    "repeated": "This job had been submitted before.",
+    "retried": "The job will run again.",
+    "aborted": "The job has been aborted.",
+    "aborting": "The worker has been asked to abort the job.",
+    "deleted": "The job has been deleted.",
+}
+Active = Literal["jobs", "failures", "new", ""]
+Theme = Literal["", "light", "dark"]
+
+
+async def page(
+    request: web.Request, template: str, view: Any, *, active: Active, title: str, status: int = HTTPStatus.OK
+) -> web.Response:
+    """A whole page with fresh surroundings."""
+    overview = request.app[OVERVIEW]
+    look, side = await overview.look(), await overview.side.get()
+    return render(request, template, view, look=look, shell=shell(request, side, active, title), status=status)
+
+
+def bare_page(
+    request: web.Request, template: str, view: ErrorView | LoginView, look: Look, *, title: str, status: int
+) -> web.Response:
+    """A page that asks Redis nothing. Who has not been let in sees no counts either."""
+    overview = request.app[OVERVIEW]
+    side = overview.last_side() if request.get(ADMITTED) else overview.empty_side
+    return render(request, template, view, look=look, shell=shell(request, side, "", title), status=status)
+
+
+def render(request: web.Request, template: str, view: Any, *, look: Look, shell: Shell, status: int) -> web.Response:
+    env = aiohttp_jinja2.get_env(request.app)
+    html = env.get_template(template).render(shell=shell, look=look, view=view)
+    response = html_response(html, status)
+    if FLASH in request.cookies:
+        response.del_cookie(FLASH, path=cookie_path(request))
+    return response
+
+
+def render_part(request: web.Request, template: str, **values: Any) -> str:
+    return aiohttp_jinja2.get_env(request.app).get_template(template).render(**values)
+
+
+def html_response(html: str, status: int = HTTPStatus.OK) -> web.Response:
+    """Half surrogate pairs, which a record can hold, can't be sent; they become question marks."""
+    return web.Response(body=html.encode(errors="replace"), status=status, content_type="text/html", charset="utf-8")
+
+
+def shell(request: web.Request, side: Side, active: Active, title: str) -> Shell:
+    settings = request.app[SETTINGS]
+    return Shell(
+        active=active,
+        title=title,
+        redis_label=settings.redis_label if request.get(ADMITTED) else "",
+        side=side,
+        theme=theme(request),
+        can_log_out=settings.is_protected and bool(request.get(ADMITTED)),
+        flash=FLASHES.get(request.cookies.get(FLASH, ""), ""),
+    )
+
+
+def theme(request: web.Request) -> Theme:
+    """What was chosen, "" to follow the system."""
+    match request.cookies.get(THEME):
+        case "light":
+            return "light"
+        case "dark":
+            return "dark"
+        case _:
+            return ""
+
+
+def see_other(request: web.Request, to: str, flash: str = "") -> web.Response:
+    """Go and look there. htmx follows a plain 303 inside its own request, so it is told by a header."""
+    if is_htmx(request):
+        response = web.Response(headers={"HX-Redirect": to})
+    else:
+        response = web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": to})
+    if flash:
+        response.set_cookie(FLASH, flash, max_age=20, path=cookie_path(request), httponly=True, samesite="Lax")
+    return response
+
+
+def is_htmx(request: web.Request) -> bool:
+    """Changes how an answer looks, never what is allowed."""
+    return request.headers.get("HX-Request") == "true"
+
+
+def login_look(request: web.Request) -> Look:
+    """Strangers get a form token that is good for signing in only."""
+    import dataclasses
+
+    return dataclasses.replace(request.app[OVERVIEW].last_look(), form_token=request.app[GATE].login_token)

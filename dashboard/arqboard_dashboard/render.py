@@ -1,0 +1,182 @@
+"""Turns values into HTML fragments. The page, the answer to a click and the push all use the same partials."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2.runtime import Macro
+from markupsafe import Markup
+
+from arqboard.protocol import Attempt, Job, State, Unreadable
+
+from . import charts, formats
+from .assets import TEMPLATES
+from .links import dom_id, job_url, list_url, query_string, root_id, url_part
+from .tiles import Tiles, used_slots
+from .views import Kpis, Look, Side, Tabs
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+Kind = Literal["row", "prog", "hero", "chunks", "attempts", "facts", "outcome"]
+
+
+class Renderer:
+    """Renders one fragment at a time. With `oob` its root says where it belongs, so that it can be pushed."""
+
+    def __init__(self, templates: Path = TEMPLATES) -> None:
+        self.env = Environment(
+            loader=FileSystemLoader(templates),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        configure(self.env)
+
+    def install(self, app: web.Application) -> None:
+        """Give the app's pages this same environment, so that a page and a push can't differ."""
+        import aiohttp_jinja2
+
+        app[aiohttp_jinja2.APP_KEY] = self.env
+
+    def row(self, job: Job | Unreadable, look: Look, *, oob: bool = False) -> str:
+        """One line of the list, its progress cell included. Key `row:<id>`, version `job.version`."""
+        return self._render("row", look, oob, job=job)
+
+    def prog(self, job: Job, look: Look, *, oob: bool = False) -> str:
+        """The progress cell alone. Key `prog:<id>`, version `job.position`."""
+        return self._render("prog", look, oob, job=job)
+
+    def hero(self, job: Job, look: Look, *, oob: bool = False) -> str:
+        """Title, actions and the big bar of the job's page. Key `hero:<id>`, version `job.position`."""
+        return self._render("hero", look, oob, job=job)
+
+    def chunks(self, job: Job, marks: str, look: Look, *, oob: bool = False) -> str:
+        """Legend and map of the chunks; an empty hidden root where there are none. Version `job.position`."""
+        return self._render("chunks", look, oob, job=job, marks=marks)
+
+    def attempts(self, job: Job, attempts: Sequence[Attempt], look: Look, *, oob: bool = False) -> str:
+        """Attempts over time and as events. Key `attempts:<id>`, version `job.version`."""
+        return self._render("attempts", look, oob, job=job, attempts=attempts)
+
+    def facts(self, job: Job, look: Look, *, oob: bool = False) -> str:
+        """Queue, worker, tries and times. Key `facts:<id>`, version `job.version`."""
+        return self._render("facts", look, oob, job=job)
+
+    def outcome(self, job: Job, look: Look, *, oob: bool = False) -> str:
+        """Result or last error with its traceback. Key `outcome:<id>`, version `job.version`."""
+        return self._render("outcome", look, oob, job=job)
+
+    def tabs(self, tabs: Tabs, look: Look, *, oob: bool = False) -> str:
+        """State tabs with counts. Key `tabs:<query string>`."""
+        return self._render("tabs", look, oob, tabs=tabs)
+
+    def kpis(self, kpis: Kpis, look: Look, *, oob: bool = False) -> str:
+        """The tiles over the list. Key `kpis`."""
+        return self._render("kpis", look, oob, kpis=kpis)
+
+    def side(self, side: Side, look: Look, *, oob: bool = False) -> str:
+        """The live part of the sidebar. Key `side`."""
+        return self._render("side", look, oob, side=side)
+
+    def gone(self, kind: Kind, job_id: str) -> str:
+        """Takes a fragment of a deleted job off the page."""
+        return f'<div id="{root_id(kind, job_id)}" hx-swap-oob="delete"></div>'
+
+    def hero_gone(self, job_id: str, look: Look, *, oob: bool = True) -> str:
+        """What stands in place of the hero once its job has been deleted."""
+        return self._render("hero_gone", look, oob, job_id=job_id)
+
+    def _render(self, partial: str, look: Look, oob: bool, **values: Any) -> str:
+        html = self.env.get_template(f"partials/{partial}.html").render(look=look, oob=oob, **values)
+        return formats.scrub(html.strip())
+
+
+def configure(env: Environment) -> None:
+    """Install every filter, global and macro that the templates use, on any environment that can load them."""
+    env.filters.update(FILTERS)
+    names: dict[str, Any] = {**GLOBALS, "row_of": RowCache(env)}
+    env.globals.update(names)
+    # As globals, because an import in every partial took half of the time of a row.
+    macros: dict[str, Any] = vars(env.get_template("macros.html").module)
+    env.globals.update({name: value for name, value in macros.items() if isinstance(value, Macro)})
+    # These see nothing but their few arguments.
+    env.globals.update({name: lru_cache(maxsize=256)(macros[name]) for name in ("icon", "badge")})
+
+
+def moment(ms: int, look: Look, mode: Literal["", "ago", "left", "since"] = "", before: str = "") -> Markup:
+    """A time as templates write it: `moment(job.started, look, "since", "since ")`."""
+    return formats.time_tag(ms, look.now, mode, before)
+
+
+def shown_state(job: Job | Unreadable, look: Look) -> str:
+    """The state as shown: `stalled` where a job runs on a worker that went silent."""
+    if isinstance(job, Unreadable):
+        return "unreadable"
+    if job.state is State.RUNNING and job.worker and job.worker not in look.alive:
+        return "stalled"
+    return job.state.value
+
+
+def percent_of(job: Job) -> float | None:
+    """How far a job is: by what it reported, else by its chunks, else unknown."""
+    if job.progress is not None and job.progress.percent is not None:
+        return job.progress.percent
+    if job.chunks is not None:
+        return min(100.0, job.chunks.done * 100 / job.chunks.total)
+    return None
+
+
+class RowCache:
+    """Rows of pages as they were rendered before: most rows of a list are old jobs that no longer change."""
+
+    def __init__(self, env: Environment, size: int = 2000) -> None:
+        self._env, self._size = env, size
+        self._rows: OrderedDict[tuple[object, ...], Markup] = OrderedDict()
+
+    def __call__(self, job: Job | Unreadable, look: Look) -> Markup:
+        key = _row_key(job, look)
+        found = self._rows.pop(key, None) or self._render(job, look)
+        self._rows[key] = found
+        if len(self._rows) > self._size:
+            self._rows.popitem(last=False)
+        return found
+
+    def _render(self, job: Job | Unreadable, look: Look) -> Markup:
+        html = self._env.get_template("partials/row.html").render(job=job, look=look, oob=False)
+        return Markup(html)  # noqa: S704 - the output of an autoescaped template
+
+
+def _row_key(job: Job | Unreadable, look: Look) -> tuple[object, ...]:
+    """All that a row's HTML depends on; `position` stands for every change of the job."""
+    frame = (look.base, look.form_token, look.now // 86_400_000, shown_state(job, look))
+    if isinstance(job, Unreadable):
+        return (job.id, job.why, *frame)
+    return (job.id, job.position, job.version, job.enqueued, *frame)
+
+
+FILTERS: dict[str, Any] = {
+    "duration": formats.duration, "left": formats.left, "number": formats.number, "compact": formats.compact,
+    "rate": formats.rate, "percent": formats.percent, "clock": formats.clock, "iso": formats.iso,
+    "plural": formats.plural, "call_text": formats.call_text, "one_line": formats.one_line,
+    "json_html": formats.json_html, "tail": formats.tail, "first_line": formats.first_line, "dom_id": dom_id,
+    "url_part": url_part, "query_string": query_string,
+}  # fmt: skip
+GLOBALS: dict[str, Any] = {
+    "oob": False, "State": State, "shown_state": shown_state, "percent_of": percent_of, "used_slots": used_slots,
+    "job_url": job_url, "list_url": list_url, "root_id": root_id, "moment": moment, "tiles": Tiles,
+    "sparkline": charts.sparkline, "meter": charts.meter, "segbar": charts.segbar, "chunk_map": charts.chunk_map,
+    "lanes": charts.lanes, "max_squares": charts.MAX_SQUARES,
+}  # fmt: skip
+
+__all__ = [
+    "Kind", "Renderer", "configure", "dom_id", "job_url", "list_url", "query_string", "root_id", "shown_state",
+    "url_part",
+]  # fmt: skip

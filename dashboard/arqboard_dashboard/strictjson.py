@@ -1,0 +1,139 @@
+"""JSON from outside, without what could hurt later: NaN, lone surrogates, depth, endless numbers, twins."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from arqboard.protocol.signature import MAX_DEPTH
+
+#: A number with more digits than this is no quantity.
+MAX_DIGITS = 100
+_TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
+
+
+class BadJson(ValueError):
+    """Text that is not the JSON we take. The message says what is wrong, and where if it is broken."""
+
+
+def parse(text: str | bytes, *, max_depth: int = MAX_DEPTH) -> Any:
+    """The value of a JSON text. Raises BadJson."""
+    text = _decoded(text)
+    _check_depth(text, max_depth)
+    try:
+        value = json.loads(
+            text,
+            parse_constant=_no_constant,
+            parse_int=_integer,
+            parse_float=_number,
+            object_pairs_hook=_no_twins,
+        )
+    except json.JSONDecodeError as error:
+        what = error.msg[:1].lower() + error.msg[1:]
+        raise BadJson(f"line {error.lineno}, column {error.colno}: {what}") from None
+    except RecursionError:
+        raise BadJson(f"it is nested more than {max_depth} levels deep") from None
+    if "\\u" in text:
+        _check_text(value)
+    return value
+
+
+def is_text(value: str) -> bool:
+    """Whether the text can be written as UTF-8, which half a surrogate pair can't."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def shown(value: Any) -> str:
+    """JSON of a value read from Redis; NaN and the like become text, because JSON has no word for them."""
+    try:
+        return json.dumps(value, allow_nan=False)
+    except (ValueError, TypeError, RecursionError):
+        return json.dumps(_plain(value, 0), allow_nan=False)
+
+
+def _decoded(text: str | bytes) -> str:
+    if isinstance(text, str):
+        return text
+    try:
+        return text.decode()
+    except UnicodeDecodeError as error:
+        raise BadJson(f"byte {error.start + 1} is not UTF-8") from None
+
+
+def _check_depth(text: str, max_depth: int) -> None:
+    depth = 0
+    for token in _TOKENS.finditer(text):
+        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(token[0], 0)
+        if depth > max_depth:
+            raise BadJson(f"it is nested more than {max_depth} levels deep")
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise BadJson(f"{name} is not a JSON number")
+
+
+def _integer(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        raise BadJson(f"a number has {len(text)} digits; {MAX_DIGITS} are the most")
+    return int(text)
+
+
+def _number(text: str) -> float:
+    if len(text) > MAX_DIGITS:
+        raise BadJson(f"a number has {len(text)} digits; {MAX_DIGITS} are the most")
+    value = float(text)
+    if math.isinf(value):
+        raise BadJson(f"the number {text} is too large")
+    return value
+
+
+def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise BadJson(f'the key "{name[:60]}" is there twice')
+        found[name] = value
+    return found
+
+
+def _check_text(value: Any) -> None:
+    if not all(map(is_text, _texts(value))):
+        raise BadJson("it holds half of a surrogate pair (\\ud800 to \\udfff), which is not text")
+
+
+def _texts(value: Any) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case list():
+            for inner in value:  # pyright: ignore[reportUnknownVariableType] - JSON
+                yield from _texts(inner)
+        case dict():
+            for name, inner in value.items():  # pyright: ignore[reportUnknownVariableType] - JSON
+                yield from _texts(name)
+                yield from _texts(inner)
+        case _:
+            return
+
+
+def _plain(value: Any, depth: int) -> Any:
+    match value:
+        case float() if not math.isfinite(value):
+            return str(value)
+        case bool() | int() | float() | str() | None:
+            return value
+        case list() | dict() if depth > 100:
+            return "…"
+        case list():
+            return [_plain(inner, depth + 1) for inner in value]  # pyright: ignore[reportUnknownVariableType]
+        case dict():
+            return {str(k): _plain(v, depth + 1) for k, v in value.items()}  # pyright: ignore[reportUnknownVariableType,reportUnknownArgumentType]
+        case _:
+            return str(value)

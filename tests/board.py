@@ -1,0 +1,67 @@
+"""What the dashboard's tests share: functions as a worker would publish them, and a browser's few secrets."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, Literal
+
+from aiohttp.test_utils import TestClient
+from pydantic import Field
+
+from arqboard.protocol import FunctionInfo
+from arqboard_dashboard.app import create_app
+from arqboard_dashboard.appkeys import GATE, OVERVIEW
+from arqboard_dashboard.settings import Settings
+
+Client = TestClient[Any, Any]
+MakeClient = Callable[..., Awaitable[Client]]
+
+
+async def resize(
+    ctx: dict[Any, Any],
+    folder: str,
+    width: Annotated[int, Field(ge=1, le=10_000)] = 800,
+    format: Literal["jpeg", "webp"] = "jpeg",
+    *,
+    sharpen: bool = True,
+    since: dt.date | None = None,
+    options: dict[str, Any] | None = None,
+) -> int:
+    """Make smaller pictures of all in a folder."""
+    return 0
+
+
+async def total(ctx: dict[Any, Any], *numbers: float) -> float:
+    return sum(numbers)
+
+
+async def nothing(ctx: dict[Any, Any]) -> None: ...
+
+
+FUNCTIONS = {f.__name__: FunctionInfo.of(f.__name__, f) for f in (resize, total, nothing)}
+
+
+def form_token(client: Client) -> str:
+    """What every form of that dashboard carries."""
+    return str(client.app[GATE].form_token)
+
+
+def own_origin(client: Client) -> str:
+    """What a browser sends as `Origin` from a page of that dashboard."""
+    return str(client.make_url("/").origin())
+
+
+async def forget(client: Client) -> None:
+    """Let the next page read everything anew instead of up to a second later."""
+    overview = client.app[OVERVIEW]
+    overview.functions.expire()
+    for fresh in (overview.queues, overview.workers, overview.counts, overview.side, overview.kpis):
+        fresh.expire()
+
+
+def routes() -> list[tuple[str, str]]:
+    """Every method and address of the application, files aside."""
+    resources = [(route.method, route.resource) for route in create_app(Settings.read()).router.routes()]
+    found = {(method, resource.canonical.replace("{id}", "j1")) for method, resource in resources if resource}
+    return sorted((method, path) for method, path in found if path and not path.startswith("/static"))

@@ -1,0 +1,168 @@
+"""Signing in with a password, and programs with a token."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from aiohttp import WSServerHandshakeError
+from board import Client, MakeClient, form_token, own_origin, routes
+
+from arqboard_dashboard.appkeys import GATE
+from arqboard_dashboard.auth import COOKIE, MAX_FAILURES
+
+PASSWORD, TOKEN = "correct horse", "s3cret-token"
+OPEN = {"/login", "/healthz"}
+
+
+@pytest.fixture
+async def locked(make_client: MakeClient, functions: Any) -> Client:
+    client: Client = await make_client(password=PASSWORD, token=TOKEN)
+    return client
+
+
+async def sign_in(client: Client, password: str = PASSWORD, **fields: str) -> Any:
+    fields = {"token": client.app[GATE].login_token, "password": password, **fields}
+    return await client.post("/login", data=fields, allow_redirects=False)
+
+
+async def test_a_stranger_is_sent_to_the_login_page_and_back(locked: Client) -> None:
+    turned_away = await locked.get("/jobs?state=failed", allow_redirects=False)
+    assert turned_away.status == 303
+    assert turned_away.headers["Location"] == "/login?next=%2Fjobs%3Fstate%3Dfailed"
+
+    page = await locked.get(turned_away.headers["Location"])
+    assert page.status == 200
+    assert 'value="/jobs?state=failed"' in await page.text()
+
+    welcome = await sign_in(locked, next="/jobs?state=failed")
+    assert (welcome.status, welcome.headers["Location"]) == (303, "/jobs?state=failed")
+    assert (await locked.get("/jobs?state=failed")).status == 200
+
+
+async def test_the_session_cookie_is_for_this_site_and_no_script(locked: Client) -> None:
+    cookie = (await sign_in(locked)).headers["Set-Cookie"]
+
+    for part in (f"{COOKIE}=", "HttpOnly", "SameSite=Lax", "Path=/", "Max-Age="):
+        assert part in cookie
+
+
+async def test_the_cookie_is_secure_behind_a_tls_proxy(make_client: MakeClient) -> None:
+    client = await make_client(password=PASSWORD, trusted_origins="https://ops.example.com")
+    fields = {"token": client.app[GATE].login_token, "password": PASSWORD}
+
+    answer = await client.post("/login", data=fields, headers={"Host": "ops.example.com"}, allow_redirects=False)
+
+    assert "Secure" in answer.headers["Set-Cookie"]
+
+
+async def test_a_program_sends_the_token(locked: Client) -> None:
+    good = {"Authorization": f"Bearer {TOKEN}"}
+
+    assert (await locked.get("/api/v1/jobs", headers=good)).status == 200
+    assert (await locked.get("/metrics", headers=good)).status == 200
+    assert (await locked.post("/api/v1/jobs", json={"function": "nothing"}, headers=good)).status == 202
+
+
+@pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Bearer wrong", f"Basic {TOKEN}", f"Bearer {PASSWORD}"])
+async def test_a_wrong_token_is_told_apart_from_a_right_one(locked: Client, header: str) -> None:
+    answer = await locked.get("/api/v1/jobs", headers={"Authorization": header})
+
+    assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, 'Bearer realm="arqboard"')
+    assert (await answer.json())["error"]["code"] == "unauthorized"
+
+
+async def test_every_route_but_the_door_is_closed_to_strangers(locked: Client) -> None:
+    headers = {"X-Form-Token": form_token(locked), "Origin": own_origin(locked)}
+
+    for method, path in [(m, p) for m, p in routes() if p not in OPEN]:
+        answer = await locked.request(method, path, headers=headers, allow_redirects=False)
+        assert answer.status in (303, 401), (method, path)
+        if answer.status == 303:
+            assert answer.headers["Location"].startswith("/login")
+
+
+async def test_a_socket_needs_a_session(locked: Client) -> None:
+    with pytest.raises(WSServerHandshakeError) as refused:
+        await locked.ws_connect("/ws", origin=own_origin(locked))
+    assert refused.value.status == 401
+
+    await sign_in(locked)
+    async with locked.ws_connect("/ws", origin=own_origin(locked)) as socket:
+        assert not socket.closed
+
+
+async def test_strangers_see_no_data_on_error_pages(locked: Client, redis: Any, keys: Any) -> None:
+    await redis.sadd(keys.queues, "very:secret")
+    await sign_in(locked)
+    await locked.get("/jobs")
+    locked.session.cookie_jar.clear()
+
+    refused = await locked.get("/login", headers={"Host": "evil.example"})
+
+    assert "very:secret" not in await refused.text()
+    assert form_token(locked) not in await refused.text()
+
+
+async def test_signing_out_ends_the_session(locked: Client) -> None:
+    await sign_in(locked)
+
+    answer = await locked.post("/logout", data={"token": form_token(locked)}, allow_redirects=False)
+
+    assert (answer.status, answer.headers["Location"]) == (303, "/login")
+    assert (await locked.get("/jobs", allow_redirects=False)).status == 303
+
+
+@pytest.mark.parametrize("cookie", ["", "x", "1.2.3", "99999999999.a.b", "٣.a.b", "." * 5000])
+async def test_a_made_up_session_is_none(locked: Client, cookie: str) -> None:
+    answer = await locked.get("/jobs", headers={"Cookie": f"{COOKIE}={cookie}"}, allow_redirects=False)
+
+    assert answer.status == 303
+
+
+async def test_a_session_ends(make_client: MakeClient) -> None:
+    client = await make_client(password=PASSWORD, session_hours=1e-9)
+
+    await sign_in(client)
+
+    assert not client.app[GATE].is_session(client.app[GATE].new_session())
+
+
+async def test_a_session_ends_with_the_password_it_was_made_with(make_client: MakeClient) -> None:
+    secret = "0123456789abcdef"
+    old, new = [await make_client(password=p, secret=secret) for p in ("one", "two")]
+
+    assert old.app[GATE].is_session(old.app[GATE].new_session())
+    assert not new.app[GATE].is_session(old.app[GATE].new_session())
+
+
+async def test_wrong_passwords_are_few(locked: Client) -> None:
+    for _ in range(MAX_FAILURES):
+        wrong = await sign_in(locked, "guess")
+        assert wrong.status == 422
+        assert "not the password" in await wrong.text()
+
+    answer = await sign_in(locked)
+
+    assert answer.status == 429
+    assert 0 < int(answer.headers["Retry-After"]) <= 60
+
+
+@pytest.mark.parametrize(
+    "going",
+    ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)", "", "/\r\nX: y", "/a\\b"],
+)
+async def test_signing_in_leads_nowhere_else(locked: Client, going: str) -> None:
+    assert (await sign_in(locked, next=going)).headers["Location"] == "/jobs"
+
+
+async def test_health_says_nothing_but_that(locked: Client) -> None:
+    answer = await locked.get("/healthz")
+
+    assert (answer.status, await answer.json()) == (200, {"status": "ok"})
+
+
+async def test_a_token_alone_signs_people_in_too(make_client: MakeClient) -> None:
+    client = await make_client(token=TOKEN)
+
+    assert (await sign_in(client, TOKEN)).status == 303

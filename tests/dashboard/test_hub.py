@@ -1,0 +1,318 @@
+"""What a socket is told, when, and in how many frames. The wire is a list; time is the event loop's."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from waiting import eventually
+
+from arqboard_dashboard import frames
+from arqboard_dashboard.frames import Fragment
+from arqboard_dashboard.hub import Hub, Socket
+
+
+def unframed(frame: bytes) -> tuple[int, bytes]:
+    """Opcode and payload of one whole, unmasked frame."""
+    assert frame[0] & 0x80, "it has to be final"
+    length, start = frame[1], 2
+    if length == 126:
+        length, start = int.from_bytes(frame[2:4], "big"), 4
+    elif length == 127:
+        length, start = int.from_bytes(frame[2:10], "big"), 10
+    assert len(frame) == start + length
+    return frame[0] & 0x0F, frame[start:]
+
+
+@dataclass
+class FakeWire:
+    """Takes everything, or nothing while `is_stuck`."""
+
+    frames: list[tuple[float, bytes]] = field(default_factory=list)
+    is_stuck: bool = False
+    is_aborted: bool = False
+
+    def write(self, data: bytes, /) -> None:
+        self.frames.append((asyncio.get_running_loop().time(), data))
+
+    def get_write_buffer_size(self) -> int:
+        return 100_000 if self.is_stuck else 0
+
+    def abort(self) -> None:
+        self.is_aborted = True
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        return [json.loads(payload) for _, frame in self.frames for code, payload in [unframed(frame)] if code == 1]
+
+    @property
+    def patches(self) -> list[str]:
+        return [message["content"] for message in self.messages if message["t"] == "patch"]
+
+    @property
+    def times(self) -> list[float]:
+        return [when for when, _ in self.frames]
+
+    @property
+    def close_codes(self) -> list[int]:
+        found = [unframed(frame) for _, frame in self.frames]
+        return [int.from_bytes(payload, "big") for code, payload in found if code == 8]
+
+
+def joined(hub: Hub, *keys: str) -> tuple[FakeWire, Socket]:
+    wire = FakeWire()
+    socket = hub.join(wire)
+    hub.watch(socket, dict.fromkeys(keys, 0))
+    return wire, socket
+
+
+def ack_all(hub: Hub, socket: Socket) -> None:
+    hub.ack(socket, max(socket.unacked, default=0))
+
+
+async def test_a_fragment_goes_to_those_who_watch_its_key() -> None:
+    hub = Hub()
+    alice, _ = joined(hub, "row:1", "row:2")
+    bob, _ = joined(hub, "row:2")
+
+    hub.publish("row:1", 7, "<p>one</p>")
+    hub.publish("row:2", 8, "<p>two</p>")
+
+    await eventually(lambda: alice.patches and bob.patches)
+    assert alice.patches == ["<p>one</p><p>two</p>"]
+    assert bob.patches == ["<p>two</p>"]
+    assert hub.fragments["row:1"] == Fragment("row:1", 7, "<p>one</p>")
+    assert (hub.frames_sent, hub.fragments_sent) == (2, 3)
+
+
+async def test_the_first_change_after_a_quiet_spell_goes_out_at_once() -> None:
+    hub = Hub(flush=30)
+    wire, _ = joined(hub, "row:1")
+
+    hub.publish("row:1", 1, "one")
+
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert wire.patches == ["one"]
+
+
+async def test_later_changes_wait_and_the_newest_replaces_the_older() -> None:
+    hub = Hub(flush=0.1, window=10)
+    wire, _ = joined(hub, "row:1")
+    hub.publish("row:1", 0, "0")
+    await eventually(lambda: wire.patches)
+
+    for version in range(1, 6):
+        hub.publish("row:1", version, str(version))
+        await asyncio.sleep(0)
+
+    await eventually(lambda: len(wire.patches) == 2)
+    assert wire.patches == ["0", "5"]
+    assert wire.times[1] - wire.times[0] >= 0.099
+
+
+async def test_a_browser_that_does_not_paint_gets_two_frames_and_then_the_newest_state() -> None:
+    hub = Hub(flush=0.01)
+    wire, socket = joined(hub, "row:1", "row:2")
+    for version in range(30):
+        hub.publish("row:1", version, f"[1 v{version}]")
+        hub.publish("row:2", version, f"[2 v{version}]")
+        await asyncio.sleep(0.005)
+    assert len(wire.patches) == 2
+    assert socket.dirty.keys() == {"row:1", "row:2"}
+
+    ack_all(hub, socket)
+
+    await eventually(lambda: len(wire.patches) == 3)
+    assert wire.patches[2] == "[1 v29][2 v29]"
+
+
+async def test_a_late_ack_frees_only_what_it_names() -> None:
+    hub = Hub(flush=0.01)
+    wire, socket = joined(hub, "row:1")
+    for version in range(2):
+        hub.publish("row:1", version, str(version))
+        await eventually(lambda: len(wire.patches) == version + 1)  # noqa: B023 - awaited in the same turn
+    first, second = (message["seq"] for message in wire.messages)
+    assert second > first
+
+    hub.ack(socket, first)
+    assert socket.unacked == [second]
+    hub.ack(socket, first)
+    hub.ack(socket, 10**30)
+    assert socket.unacked == []
+
+
+async def test_a_frame_has_at_most_25_fragments_oldest_first() -> None:
+    hub = Hub(flush=0.01, window=3)
+    keys = [f"row:{n}" for n in range(60)]
+    wire, _ = joined(hub, *keys)
+
+    for n, key in enumerate(keys):
+        hub.publish(key, 1, f"[{n}]")
+
+    await eventually(lambda: len(wire.patches) == 3)
+    assert [content.count("[") for content in wire.patches] == [25, 25, 10]
+    assert "".join(wire.patches) == "".join(f"[{n}]" for n in range(60))
+
+
+async def test_a_frame_is_filled_up_to_its_bytes_and_has_at_least_one_fragment() -> None:
+    hub = Hub(flush=0.01, max_frame_bytes=1000, window=9)
+    wire, _ = joined(hub, "a", "b", "c")
+
+    for key, size in {"a": 600, "b": 600, "c": 5000}.items():
+        hub.publish(key, 1, key * size)
+
+    await eventually(lambda: len(wire.patches) == 3)
+    assert [content[0] for content in wire.patches] == ["a", "b", "c"]
+
+
+async def test_the_same_news_is_one_frame_for_all() -> None:
+    hub = Hub()
+    wires = [joined(hub, "row:1", "row:2")[0] for _ in range(50)]
+
+    hub.publish("row:1", 1, 'é < " \\ \ud800')
+    hub.publish("row:2", 1, "two")
+
+    await eventually(lambda: all(wire.patches for wire in wires))
+    assert len({id(wire.frames[0][1]) for wire in wires}) == 1
+    assert wires[0].patches == ['é < " \\ ?two']
+
+
+async def test_a_row_makes_the_pending_cell_inside_it_needless_but_not_a_later_one() -> None:
+    hub = Hub(flush=0.01)
+    wire, _ = joined(hub, "prog:1", "row:1")
+
+    hub.publish("prog:1", 5, "[cell 5]")
+    hub.publish("row:1", 5, "[row 5]", covers="prog:1")
+    await eventually(lambda: wire.patches)
+    assert wire.patches == ["[row 5]"]
+
+    hub.publish("row:1", 6, "[row 6]", covers="prog:1")
+    hub.publish("prog:1", 7, "[cell 7]")
+    await eventually(lambda: len(wire.patches) == 2)
+    assert wire.patches[1] == "[row 6][cell 7]"
+
+
+async def test_what_a_page_shows_already_is_not_sent_unless_it_depends_on_the_time() -> None:
+    hub = Hub()
+    wire, socket = joined(hub, "row:1", "row:2", "row:3")
+    known = {
+        "row:1": Fragment("row:1", 7, "[same]"),
+        "row:2": Fragment("row:2", 9, "[newer]"),
+        "row:3": Fragment("row:3", 7, "[running]", timed=True),
+    }
+
+    hub.offer(socket, dict.fromkeys(known, 7), known)
+
+    await eventually(lambda: wire.patches)
+    assert wire.patches == ["[newer][running]"]
+
+
+async def test_events_are_added_up_until_they_can_be_sent() -> None:
+    hub = Hub(flush=0.05)
+    wire, _ = joined(hub, "list:")
+    hub.event("list:", "live:stale", 1)
+    await eventually(lambda: wire.messages)
+
+    hub.event("list:", "live:stale", 2)
+    hub.event("list:", "live:stale", 0)
+    hub.event("list:other", "live:stale", 9)
+    hub.event("list:", "live:stale", 3)
+
+    await eventually(lambda: len(wire.messages) == 2)
+    assert [message["n"] for message in wire.messages] == [1, 5]
+    assert wire.messages[0] == {"t": "event", "key": "list:", "name": "live:stale", "n": 1}
+
+
+async def test_what_nobody_watches_is_forgotten() -> None:
+    hub = Hub()
+    _, alice = joined(hub, "row:1", "row:2")
+    _, bob = joined(hub, "row:2")
+    for key in ("row:1", "row:2", "row:3"):
+        hub.publish(key, 1, "x")
+    hub.keep(Fragment("row:3", 1, "x"))
+    assert hub.fragments.keys() == {"row:1", "row:2"}
+
+    hub.watch(alice, {"row:2": 1})
+    assert hub.fragments.keys() == hub.topics.keys() == {"row:2"}
+
+    hub.drop(alice)
+    hub.drop(alice)
+    hub.drop(bob)
+    assert (hub.sockets, hub.topics, hub.fragments) == (0, {}, {})
+    await asyncio.sleep(0.05)
+
+
+async def test_a_watch_set_is_bounded() -> None:
+    hub = Hub(max_keys=3)
+    _, socket = joined(hub, "a", "b", "c")
+
+    with pytest.raises(ValueError, match="at most 3 keys"):
+        hub.watch(socket, dict.fromkeys("abcd", 0))
+
+    assert hub.topics.keys() == set("abc")
+
+
+async def test_a_socket_that_takes_nothing_is_closed_and_hurts_no_other() -> None:
+    hub = Hub(flush=0.01, stall_seconds=0.2, window=1000)
+    stuck, _ = joined(hub, "row:1")
+    well, _ = joined(hub, "row:1")
+    stuck.is_stuck = True
+
+    for version in range(40):
+        hub.publish("row:1", version, str(version))
+        await asyncio.sleep(0.01)
+
+    await eventually(lambda: hub.slow_closed == 1)
+    assert stuck.patches == []
+    assert stuck.close_codes == [1013]
+    assert hub.sockets == 1
+    await eventually(lambda: well.patches[-1] == "39")
+    assert well.close_codes == []
+    await eventually(lambda: stuck.is_aborted)
+    assert not well.is_aborted
+
+
+async def test_a_socket_that_was_slow_for_a_moment_gets_the_newest_state() -> None:
+    hub = Hub(flush=0.01, stall_seconds=1)
+    wire, _ = joined(hub, "row:1")
+    wire.is_stuck = True
+    for version in range(5):
+        hub.publish("row:1", version, str(version))
+    await asyncio.sleep(0.3)
+    assert wire.frames == []
+
+    wire.is_stuck = False
+
+    await eventually(lambda: wire.patches == ["4"])
+
+
+async def test_a_silent_socket_gets_heartbeats_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("arqboard_dashboard.hub.HEARTBEAT_SECONDS", 0.05)
+    hub = Hub(stall_seconds=0.1)
+    wire, _ = joined(hub, "row:1")
+
+    await eventually(lambda: len(wire.messages) >= 2)
+    assert wire.messages[0] == wire.messages[1] == {"t": "hb"}
+
+
+async def test_shutting_down_asks_every_browser_to_come_back() -> None:
+    hub = Hub()
+    wires = [joined(hub, "row:1")[0] for _ in range(3)]
+    hub.publish("row:1", 1, "x")
+
+    hub.shut_down()
+
+    assert [wire.close_codes for wire in wires] == [[1012]] * 3
+    assert hub.sockets == 0
+    await asyncio.sleep(0.05)
+    assert wires[0].patches == []
+
+
+@pytest.mark.parametrize("size", [0, 125, 126, 65535, 65536])
+def test_frames_of_every_length_class_can_be_read(size: int) -> None:
+    assert unframed(frames.text(b"x" * size)) == (1, b"x" * size)

@@ -1,0 +1,386 @@
+"""How a job becomes HTML. The first tests show the whole of it, the later ones each state and each trap."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from arqboard.protocol import (
+    Attempt,
+    ErrorInfo,
+    Job,
+    MinuteStats,
+    Outcome,
+    Query,
+    QueueInfo,
+    State,
+    Unreadable,
+    WorkerInfo,
+)
+from arqboard_dashboard import charts, formats
+from arqboard_dashboard.render import Renderer, dom_id, list_url, query_string, root_id, shown_state
+from arqboard_dashboard.views import Kpis, Look, Side, Tabs
+
+NOW = 1_795_357_805_000
+LOOK = Look(now=NOW, alive=frozenset({"w1"}), base="/ops", form_token="secret", build="b1", static="/ops/static/abc")
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1) hx-get=/x>"
+RENDERER = Renderer()
+
+
+def job(state: str = "running", *, job_id: str = "j1", **fields: Any) -> Job:
+    """A job as it stands in Redis, 30 seconds old; fields that are not text are written as JSON or numbers."""
+    base: dict[str, Any] = {
+        "function": "resize", "queue": "media", "state": state, "enqueued": NOW - 30_000, "run_at": NOW - 30_000,
+        "tries": 1, "max_tries": 5, "position": 170, "version": 12,
+    }  # fmt: skip
+    if state not in ("queued", "deferred"):
+        base |= {"started": NOW - 20_000, "attempt": 1, "worker": "w1"}
+    if state in ("succeeded", "failed", "aborted", "retrying"):
+        base |= {"ended": NOW - 7_600, "outcome": "retry" if state == "retrying" else state}
+    raw = {k: v if isinstance(v, str) else json.dumps(v) for k, v in {**base, **fields}.items()}
+    return Job.from_hash(job_id, {k: v.encode() for k, v in raw.items()})
+
+
+def halfway(**fields: Any) -> Job:
+    return job(done=50, total=200, unit="files", reported=NOW, base_done=40, base_at=NOW - 5_000, **fields)
+
+
+class Page(HTMLParser):
+    """The start tags of a fragment, as the browser's parser would see them."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    @property
+    def root(self) -> dict[str, str | None]:
+        return self.tags[0][1]
+
+    def named(self, tag: str) -> list[dict[str, str | None]]:
+        return [attrs for name, attrs in self.tags if name == tag]
+
+
+def words(html: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", html).replace(formats.THIN, " ").split())
+
+
+# A row, from the outside in
+
+
+def test_a_row_says_what_it_is_and_of_which_version() -> None:
+    root = Page(RENDERER.row(halfway(), LOOK)).root
+
+    assert root["id"] == "job-j1"
+    assert root["data-live"] == "row:j1"
+    assert root["data-v"] == "12"
+    assert "hx-swap-oob" not in root
+
+
+def test_a_pushed_row_is_the_same_row_with_its_address() -> None:
+    plain, pushed = RENDERER.row(halfway(), LOOK), RENDERER.row(halfway(), LOOK, oob=True)
+
+    assert Page(pushed).root["hx-swap-oob"] == "outerMorph"
+    assert pushed.replace(' hx-swap-oob="outerMorph"', "") == plain
+    assert pushed.count("hx-swap-oob") == 1
+
+
+def test_a_row_contains_its_progress_cell_as_it_is_pushed_alone() -> None:
+    cell = RENDERER.prog(halfway(), LOOK)
+
+    assert cell in RENDERER.row(halfway(), LOOK)
+    assert Page(cell).root["data-v"] == "170"
+
+
+def test_progress_shows_amount_rate_and_time_left() -> None:
+    html = RENDERER.prog(halfway(), LOOK)
+
+    assert Page(html).named("progress")[0] | {"class": ""} == {
+        "class": "", "value": "50", "max": "200", "aria-label": "resize progress",
+    }  # fmt: skip
+    assert words(html) == "25% 50 / 200 files · 2 files/s 1 m 15 s left"
+
+
+def test_a_row_links_to_its_job_below_the_mount() -> None:
+    assert Page(RENDERER.row(job(job_id="a/b c"), LOOK)).named("a")[0]["href"] == "/ops/jobs/a%2Fb%20c"
+
+
+# Every state
+
+
+@pytest.mark.parametrize("state", [s.value for s in State])
+def test_every_state_has_a_row_a_hero_and_facts(state: str) -> None:
+    shown = job(state)
+
+    assert f"st-{state}" in RENDERER.row(shown, LOOK)
+    assert Page(RENDERER.hero(shown, LOOK)).root["data-state"] == state
+    assert Page(RENDERER.facts(shown, LOOK)).root["data-live"] == "facts:j1"
+    assert Page(RENDERER.outcome(shown, LOOK)).root["data-v"] == "12"
+
+
+@pytest.mark.parametrize(
+    ("state", "verbs"),
+    [("running", ["abort"]), ("queued", ["abort"]), ("failed", ["retry", "delete"]), ("aborted", ["retry", "delete"]),
+     ("succeeded", ["delete"])],
+)  # fmt: skip
+def test_a_row_offers_only_what_can_be_done(state: str, verbs: list[str]) -> None:
+    forms = Page(RENDERER.row(job(state), LOOK)).named("form")
+
+    assert [str(form["action"]).rsplit("/", 1)[-1] for form in forms] == verbs
+    assert all(form["hx-post"] == form["action"] and form["method"] == "post" for form in forms)
+    assert all(form["hx-target"] == "#job-j1" for form in forms)
+
+
+def test_a_running_job_of_a_silent_worker_is_stalled() -> None:
+    lost = job(worker="w2")
+
+    assert shown_state(lost, LOOK) == "stalled"
+    assert "no word from its worker" in RENDERER.row(lost, LOOK)
+
+
+def test_a_job_that_is_being_aborted_says_so_and_offers_no_second_abort() -> None:
+    html = RENDERER.row(job(abort_requested=NOW), LOOK)
+
+    assert "Aborting…" in html
+    assert not Page(html).named("form")
+
+
+def test_progress_without_a_total_moves_but_claims_no_value() -> None:
+    bar = next(a for _, a in Page(RENDERER.prog(job(), LOOK)).tags if a.get("role") == "progressbar")
+
+    assert "aria-valuenow" not in bar
+
+
+def test_chunks_make_the_bar_a_segmented_one() -> None:
+    html = RENDERER.prog(job(chunk_total=10, chunk_done=4, chunk_failed=1), LOOK)
+
+    bar = next(a for _, a in Page(html).tags if a.get("role") == "progressbar")
+    assert (bar["aria-valuenow"], bar["aria-valuemax"]) == ("4", "10")
+    assert "40%" in html
+
+
+def test_an_unreadable_record_is_one_row() -> None:
+    html = RENDERER.row(Unreadable("j9", "its field state is missing"), LOOK, oob=True)
+
+    assert Page(html).root["id"] == "job-j9"
+    assert "its field state is missing" in html
+
+
+# The job's page
+
+
+def test_the_chunk_map_starts_as_a_hidden_root() -> None:
+    root = Page(RENDERER.chunks(job(), "", LOOK)).root
+
+    assert root["id"] == "chunks-j1"
+    assert "hidden" in root
+
+
+def test_up_to_600_chunks_are_numbered_cells() -> None:
+    html = RENDERER.chunks(job(chunk_total=4, chunk_done=2, chunk_failed=1), "ddf", LOOK)
+
+    assert [a["class"] for a in Page(html).named("i")] == [
+        "ck st-succeeded", "ck st-succeeded", "ck st-failed", "ck st-queued",
+    ]  # fmt: skip
+    assert "2 of 4 chunks done, 0 running, failed: 3" in html
+
+
+def test_ten_thousand_chunks_stay_a_small_picture() -> None:
+    html = RENDERER.chunks(job(chunk_total=10_000, chunk_done=7_000), "d" * 7_000, LOOK)
+
+    assert len(html) < 4_000
+    assert "7000 of 10000 chunks done" in html
+
+
+def test_marks_that_make_no_sense_are_drawn_as_waiting() -> None:
+    assert "<script" not in RENDERER.chunks(job(chunk_total=3), "<sc", LOOK).replace("</section>", "")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [(Outcome.LOST, "stopped reporting"), (Outcome.HANDED_OVER, "did not use up a try"),
+     (Outcome.DISCARDED, "its result was not used")],
+)  # fmt: skip
+def test_what_ended_an_attempt_is_said_in_plain_words(outcome: Outcome, said: str) -> None:
+    attempt = Attempt(1, NOW - 20_000, NOW - 10_000, "w2", outcome)
+
+    assert said in RENDERER.attempts(job(), [attempt], LOOK)
+
+
+def test_an_attempt_shows_its_error_and_hides_its_traceback_in_details() -> None:
+    error = ErrorInfo("ValueError", "no amount", "Traceback\n  line 3")
+    html = RENDERER.attempts(job(), [Attempt(1, NOW - 9000, NOW - 4000, "w1", Outcome.RETRY, error)], LOOK)
+
+    assert "ValueError: no amount" in html
+    assert html.index("<details") < html.index("line 3") < html.index("</details>")
+
+
+def test_a_result_is_shown_as_coloured_json() -> None:
+    html = RENDERER.outcome(job("succeeded", result={"sent": 3}), LOOK)
+
+    assert '<span class="jk">&#34;sent&#34;</span>' in html
+    assert '<span class="jn">3</span>' in html
+
+
+def test_a_long_traceback_keeps_its_end_and_says_that_it_was_cut() -> None:
+    html = RENDERER.outcome(job("failed", error_type="E", error="e", traceback="x" * 30_000 + "the end"), LOOK)
+
+    assert "the end" in html
+    assert len(html) < 22_000
+    assert "earlier characters are not shown" in html
+
+
+def test_a_deleted_job_goes_from_the_list_and_leaves_a_notice_on_its_own_page() -> None:
+    assert RENDERER.gone("row", "j1") == '<div id="job-j1" hx-swap-oob="delete"></div>'
+    notice = Page(RENDERER.hero_gone("j1", LOOK)).root
+    assert (notice["id"], notice["hx-swap-oob"]) == ("hero-j1", "outerMorph")
+
+
+# Around the list
+
+
+def test_tabs_count_and_keep_the_other_filters() -> None:
+    tabs = Tabs(Query(state=State.FAILED, queue="media"), {State.FAILED: 3, State.RUNNING: 1}, 7)
+    page = Page(RENDERER.tabs(tabs, LOOK))
+
+    assert page.root["data-live"] == "tabs:queue=media&state=failed"
+    assert page.named("a")[0]["href"] == "/ops/jobs?queue=media"
+    assert [a["href"] for a in page.named("a") if a.get("aria-current")] == ["/ops/jobs?queue=media&state=failed"]
+
+
+def test_tiles_add_up_the_minutes() -> None:
+    wait = tuple(9 if n == 3 else 0 for n in range(22))
+    minutes = [MinuteStats(n, 30, 10, 0, 2, wait, wait) for n in range(2)]
+    html = words(RENDERER.kpis(Kpis(3, 8, 2, 1284, NOW - 5000, minutes, 1), LOOK))
+
+    assert "3 / 8 slots" in html
+    assert "1 284" in html
+    assert "20 25.0%" in html
+    assert "8 ms" in html
+
+
+def test_tiles_stand_before_there_is_anything_to_count() -> None:
+    assert "no worker is running" in RENDERER.kpis(Kpis(0, 0, 0, 0, None, [], 0), LOOK)
+
+
+def test_the_sidebar_shows_queues_and_silent_workers() -> None:
+    worker = WorkerInfo("w2", "h", 1, "media", 4, ["a"], [], 0, NOW - 9000, False, 0, 0, "0.1", 0.0, 0)
+    html = RENDERER.side(Side({State.FAILED: 2}, [QueueInfo("media", 5, 1, 0, 1, None)], [worker], 3), LOOK)
+
+    assert Page(html).root["data-v"] == "3"
+    assert "silent" in html
+    assert "6" in words(html)
+
+
+# Names and addresses
+
+
+def test_a_plain_id_stays_and_any_other_becomes_a_hash() -> None:
+    assert dom_id("01JX-a_b") == "01JX-a_b"
+    assert re.fullmatch(r"x[0-9a-f]{16}", dom_id("a b"))
+    assert dom_id("a b") != dom_id("a/b")
+    assert re.fullmatch(r"x[0-9a-f]{16}", dom_id("\ud800"))
+    assert root_id("row", "j1") == "job-j1"
+
+
+def test_one_list_has_one_name() -> None:
+    query = Query(state=State.FAILED, function="f", queue="q q", after="1~j")
+
+    assert query_string(query) == "function=f&queue=q+q&state=failed"
+    assert query_string(Query()) == ""
+    assert list_url(LOOK, query, state=None) == "/ops/jobs?function=f&queue=q+q"
+
+
+# Hostile text
+
+
+@pytest.mark.parametrize("state", [s.value for s in State])
+def test_text_from_workers_and_callers_never_becomes_markup(state: str) -> None:
+    evil = job(
+        state, job_id=HOSTILE, function=HOSTILE, queue=HOSTILE, worker=HOSTILE, source=HOSTILE, args=[HOSTILE],
+        kwargs={HOSTILE: HOSTILE}, error_type=HOSTILE, error=HOSTILE, traceback=HOSTILE, result={HOSTILE: [HOSTILE]},
+        done=1, total=2, unit=HOSTILE, note=HOSTILE, phase=HOSTILE, reported=NOW,
+    )  # fmt: skip
+    look = replace(LOOK, alive=frozenset({HOSTILE}))
+    attempt = Attempt(1, NOW - 9000, NOW, HOSTILE, Outcome.FAILED, ErrorInfo(HOSTILE, HOSTILE, HOSTILE))
+    fragments = [
+        RENDERER.row(evil, look), RENDERER.hero(evil, look), RENDERER.facts(evil, look), RENDERER.outcome(evil, look),
+        RENDERER.attempts(evil, [attempt], look), RENDERER.row(Unreadable(HOSTILE, HOSTILE), look),
+        RENDERER.hero_gone(HOSTILE, look), RENDERER.gone("row", HOSTILE),
+    ]  # fmt: skip
+
+    for html in fragments:
+        for tag, attrs in Page(html).tags:
+            assert tag not in ("script", "img")
+            assert not [name for name in attrs if name.startswith("on") or name == "hx-get"]
+
+
+def test_half_a_surrogate_pair_can_still_be_sent() -> None:
+    RENDERER.row(job(kwargs={"x": "\ud800"}), LOOK).encode()
+
+
+def test_times_and_depths_that_make_no_sense_are_still_shown() -> None:
+    deep = "[" * 900 + "]" * 900
+
+    assert "9999" in RENDERER.row(job(enqueued=10**15), LOOK)
+    assert RENDERER.row(job("succeeded", result=deep), LOOK)
+
+
+# The words themselves
+
+
+@pytest.mark.parametrize(
+    ("ms", "text"),
+    [(None, ""), (212, "212 ms"), (9_800, "9.8 s"), (31_400, "31 s"), (59_960, "1 m"), (102_000, "1 m 42 s"),
+     (7_500_000, "2 h 5 m"), (273_600_000, "3 d 4 h"), (-5, "0 ms")],
+)  # fmt: skip
+def test_a_duration_has_two_units_at_most(ms: float | None, text: str) -> None:
+    assert formats.duration(ms) == text
+
+
+def test_numbers_are_written_for_reading() -> None:
+    assert formats.number(51_200) == "51\u202f200"
+    assert [formats.compact(n) for n in (9.42, 84.1, 1_900, 51_200, 2_100_000)] == ["9.4", "84", "1.9k", "51k", "2.1M"]
+    assert formats.percent(99.9) == "99%"
+    assert formats.rate(84.2, "files") == "84 files/s"
+    assert formats.rate(0.2, "files") == "12 files/min"
+    assert formats.rate(3) == "3/s"
+    assert formats.left(3.4) == "3 s"
+    assert formats.plural(1, "try", "tries") == "1 try"
+
+
+def test_a_time_is_as_short_as_it_stays_clear() -> None:
+    assert formats.clock(NOW - 1000, NOW) == "14:30:04"
+    assert formats.clock(NOW - 3 * 86_400_000, NOW) == "19 Nov 14:30"
+    assert formats.clock(NOW - 366 * 86_400_000, NOW) == "2025-11-21"
+    assert formats.iso(NOW) == "2026-11-22T14:30:05.000Z"
+    assert 'data-ago title="' in formats.time_tag(NOW, NOW, "ago")
+
+
+def test_a_call_is_written_on_one_line_and_cut() -> None:
+    assert formats.call_text(["a.png"], {"size": [1600, 900]}) == '"a.png", size=[1600, 900]'
+    assert len(formats.call_text(["x" * 500], {})) <= 200
+
+
+def test_json_is_cut_and_says_so() -> None:
+    html = formats.json_html(["x" * 100] * 1000, cap=500)
+
+    assert len(html) < 1200
+    assert "more characters are not shown" in html
+
+
+def test_attempts_lie_on_one_scale_and_an_open_one_reaches_the_edge() -> None:
+    attempts = [Attempt(1, NOW - 20_000, NOW - 10_000, "w", Outcome.LOST), Attempt(2, NOW - 8000, None, "w", None)]
+    first, last = charts.lanes(job(), attempts)
+
+    assert first.start < last.start
+    assert last.is_open
+    assert last.start + last.width == pytest.approx(1000)
