@@ -27,8 +27,8 @@ test: $(VENV)/installed-dev browser  ## Install what the tests need, and run all
 
 check: $(VENV)/installed-dev  ## Lint and check the types
 	$(BIN)/ruff check
-	$(BIN)/mypy -p arqboard -p arqboard_dashboard
-	MYPYPATH=tests $(BIN)/mypy --explicit-package-bases tests bench
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
 	$(BIN)/pyright
 
 bench: $(VENV)/installed-dev browser  ## Measure what docs/performance.md says

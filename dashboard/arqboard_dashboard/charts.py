@@ -149,7 +149,7 @@ def lanes(job: Job, attempts: Sequence[Attempt], limit: int = 12) -> list[Lane]:
 def _reach(zero: int, attempt: Attempt) -> int:
     if attempt.ended is not None:
         return attempt.ended
-    return attempt.started + max(1, (attempt.started - zero) * 2 // 3)
+    return attempt.started + max(1, (attempt.started - zero) * 2)
 
 
 def _lane(attempt: Attempt, zero: int, span: int) -> Lane:

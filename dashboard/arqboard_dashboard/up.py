@@ -82,9 +82,7 @@ def _why_not_listening(host: str, port: int, error: OSError) -> str:
 class _Up:
     """The three services, and how to tell that each of them serves."""
 
-    def __init__(
-        self, settings: Settings, data: DataFolder, server: EmbeddedServer | None, lock: int
-    ) -> None:
+    def __init__(self, settings: Settings, data: DataFolder, server: EmbeddedServer | None, lock: int) -> None:
         self.settings = settings
         self.data = data
         self.server = server

@@ -123,7 +123,7 @@ class FieldView:
     value: str
     """as typed, or the default; "on" for a ticked box"""
     required: bool
-    options: list[str] = field(default_factory=list)
+    options: list[str] = field(default_factory=list[str])
     error: str = ""
     hint: str = ""
     step: str = ""

@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-import redis.asyncio as redis_asyncio
 from aiohttp.test_utils import TestServer
 from arq.connections import RedisSettings
 from arq.worker import Retry, func
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
-from waiting import eventually
+from waiting import connect, eventually
 
 from arqboard import Worker, chunks, current
 from arqboard.protocol import Job, Reader, State
+from arqboard.protocol.client import Client
 from arqboard.protocol.commands import Commands
 from arqboard.submitting import find_function, submit
 from arqboard_dashboard.app import create_app
@@ -128,7 +128,7 @@ class Site:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def site(redis_url: str) -> AsyncIterator[Site]:
-    client: Any = redis_asyncio.from_url(redis_url)
+    client: Client = connect(redis_url)
     await client.flushall()
     stage = Stage()
     quick = {"lease": 5.0, "heartbeat": 0.5, "flush": 0.05, "idle_flush": 0.05}

@@ -110,7 +110,9 @@ async def test_run_again_opens_the_form_with_the_same_arguments(page: Page, site
 
 async def test_a_form_with_a_mistake_comes_back_as_typed_with_the_message_at_the_field(page: Page, site: Site) -> None:
     await page.goto(site.url("/jobs/new?fn=typed"))
-    await page.evaluate("document.querySelector('form.new-job, #new-job form, form#new-job')?.setAttribute('novalidate','')")
+    await page.evaluate(
+        "document.querySelector('form.new-job, #new-job form, form#new-job')?.setAttribute('novalidate','')"
+    )
     await page.fill("[name='arg.ratio']", "0.75")
     await page.click("button:has-text('Enqueue')")
     field = page.locator("[name='arg.user_id']")

@@ -62,8 +62,8 @@ class Wire:
 class Page:
     """A browser without HTML: it keeps the newest version of what it was sent, and paints at once."""
 
-    def __init__(self, feed: Feed, hub: Hub) -> None:
-        self.feed, self.hub, self.wire = feed, hub, Wire()
+    def __init__(self, feed: Feed, hub: Hub, reader: Reader) -> None:
+        self.feed, self.hub, self.reader, self.wire = feed, hub, reader, Wire()
         self.socket: Socket = hub.join(self.wire)
         self.live: dict[str, int] = {}
 
@@ -90,8 +90,11 @@ class Page:
     def saw(self, *parts: str) -> Callable[[], bool]:
         return lambda: all(part in self.html for part in parts)
 
-    def forget(self) -> None:
-        _ = self.html
+    async def forget(self) -> None:
+        """Wait until all that has happened was sent, and begin with an empty page."""
+        newest, _ = await self.reader.position() if self.feed.store_ok else (self.feed.position, "")
+        await eventually(lambda: self.feed.position >= newest)
+        await eventually(lambda: self.html is not None and not self.socket.dirty)
         self.wire.messages.clear()
 
 
@@ -124,8 +127,8 @@ async def _worker(redis: Redis, keys: Keys) -> None:
 
 
 @pytest.fixture
-async def page(feed: Feed, hub: Hub) -> Page:
-    return Page(feed, hub)
+async def page(feed: Feed, hub: Hub, reader: Reader) -> Page:
+    return Page(feed, hub, reader)
 
 
 async def submit(commands: Commands, *ids: str) -> None:
@@ -166,8 +169,7 @@ async def test_progress_sends_the_cell_and_any_other_change_the_row(
     attempt = await claim(commands)
     await page.show(row_j1=0, prog_j1=0)
     await eventually(page.saw('id="job-j1"'))
-    await asyncio.sleep(0.1)
-    page.forget()
+    await page.forget()
     renderer.rendered.clear()
 
     await report(commands, attempt, 64)
@@ -180,10 +182,10 @@ async def test_progress_sends_the_cell_and_any_other_change_the_row(
 
 
 async def test_a_fragment_is_rendered_once_however_many_look(
-    feed: Feed, hub: Hub, commands: Commands, renderer: CountingRenderer
+    feed: Feed, hub: Hub, commands: Commands, renderer: CountingRenderer, reader: Reader
 ) -> None:
     await submit(commands, "j1")
-    pages = [Page(feed, hub) for _ in range(20)]
+    pages = [Page(feed, hub, reader) for _ in range(20)]
     for page in pages:
         await page.show(row_j1=0)
     assert renderer.rendered.count("row") == 1
@@ -223,7 +225,7 @@ async def test_a_job_page_gets_all_its_parts(page: Page, commands: Commands) -> 
     attempt = await claim(commands)
     await page.show(hero_j1=0, chunks_j1=0, attempts_j1=0, facts_j1=0, outcome_j1=0)
     await eventually(page.saw('id="hero-j1"', 'id="chunks-j1"', 'id="attempts-j1"', 'id="facts-j1"'))
-    page.forget()
+    await page.forget()
 
     progress = Report("j1", attempt.token, 10, 30, "files", "", "")
     await commands.mark([ChunkReport(progress, 3, 10, 30, {0: "d", 1: "r"})])
@@ -239,7 +241,7 @@ async def test_a_deleted_job_takes_its_row_away_and_says_so_on_its_page(page: Pa
     await submit(commands, "j1")
     await page.show(row_j1=0, prog_j1=0, hero_j1=0, facts_j1=0)
     await eventually(page.saw('id="hero-j1"'))
-    page.forget()
+    await page.forget()
 
     await commands.discard("j1")
 
@@ -304,13 +306,13 @@ async def test_a_job_that_came_before_the_socket_is_new_too(page: Page, commands
 async def test_tabs_tiles_and_sidebar_follow_and_keep_still(page: Page, commands: Commands) -> None:
     await page.watch({"tabs:queue=arq%3Aqueue": 99, "kpis": 0, "side": 0})
     await eventually(page.saw('data-live="tabs:queue=arq%3Aqueue"', 'data-live="kpis"', 'data-live="side"'))
-    page.forget()
+    await page.forget()
 
     await submit(commands, *(f"j{n}" for n in range(7)))
     await eventually(lambda: re.search(r"Queued<span class=\"ct\">7<", page.html))
 
     await asyncio.sleep(feed_module.SETTLE_SECONDS)
-    page.forget()
+    await page.forget()
     await asyncio.sleep(1.5)
     assert "tabs" not in page.html
 
@@ -327,7 +329,7 @@ async def test_a_dead_worker_makes_its_running_jobs_look_stalled(
     await redis.zadd(keys.workers, {"w1": 1})
 
     await eventually(lambda: page.html.count('data-state="stalled"') == 2)
-    page.forget()
+    await page.forget()
     await beat(redis, keys)
     await eventually(lambda: page.html.count('data-state="running"') == 2)
 
@@ -338,7 +340,7 @@ async def test_a_worker_that_has_just_started_does_not_look_dead(
     await submit(commands, "j1")
     await page.show(row_j1=0)
     await eventually(page.saw("Queued"))
-    page.forget()
+    await page.forget()
 
     await beat(redis, keys, "new")
     await claim(commands, "new")
@@ -354,7 +356,7 @@ async def test_other_data_void_all_versions_and_everything_is_read_anew(
     await page.show(row_j1=0, row_j2=0)
     await eventually(page.saw('id="job-j1"', 'id="job-j2"'))
     before = page.feed.ready_frame()
-    page.forget()
+    await page.forget()
     known: list[int] = []
     tell = feed_module.Feed.ready_frame
 
@@ -375,12 +377,12 @@ async def test_other_data_void_all_versions_and_everything_is_read_anew(
 
 
 async def test_workers_are_told_that_somebody_looks_only_while_somebody_does(
-    feed: Feed, hub: Hub, redis: Redis, keys: Keys
+    feed: Feed, hub: Hub, redis: Redis, keys: Keys, reader: Reader
 ) -> None:
     await asyncio.sleep(0.1)
     assert not await redis.exists(keys.viewers)
 
-    await Page(feed, hub).show(row_j1=0)
+    await Page(feed, hub, reader).show(row_j1=0)
 
     await eventually(lambda: redis.exists(keys.viewers))
 
@@ -393,7 +395,7 @@ async def test_while_nobody_looks_nothing_is_read_and_the_next_one_sees_all(
     await eventually(lambda: feed.position == newest)
     assert renderer.rendered == []
 
-    page = Page(feed, hub)
+    page = Page(feed, hub, reader)
     await page.show(row_j1=0)
     await claim(commands)
     await eventually(page.saw("Running"))
@@ -417,7 +419,7 @@ async def test_redis_may_go_away_and_come_back(tmp_path: Path, renderer: Countin
     commands, reader = Commands(redis, Keys()), Reader(redis, Keys())
     feed = make_feed(redis, reader, renderer, hub)
     await feed.start()
-    page = Page(feed, hub)
+    page = Page(feed, hub, reader)
     await submit(commands, "j1")
     await page.show(row_j1=0)
     await eventually(page.saw("Queued"))
@@ -427,7 +429,7 @@ async def test_redis_may_go_away_and_come_back(tmp_path: Path, renderer: Countin
     assert page.of("store")[-1]["ok"] is False
     assert page.of("store")[-1]["age"] >= 0
     assert await feed.load(["row:j2"]) == {}
-    page.forget()
+    await page.forget()
 
     again = ValkeyServer(port=port, data_dir=tmp_path, appendonly="yes", persist=True)
     again.start()

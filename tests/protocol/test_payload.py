@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -37,6 +38,9 @@ def test_what_json_lacks_is_shown_as_inert_text() -> None:
         def __repr__(self) -> str:
             raise RuntimeError
 
+    assert json.loads(preview([date(2026, 2, 1), datetime(2026, 2, 1, tzinfo=UTC)])) == [
+        "2026-02-01", "2026-02-01T00:00:00+00:00",
+    ]  # fmt: skip
     shown = json.loads(preview([b"bytes", {1, 2}, float("nan"), 10**30, "\ud800", Odd(), {3: "key"}]))
     assert shown == ["b'bytes'", [1, 2], "nan", str(10**30), "?", "<Odd: its repr raised RuntimeError>", {"3": "key"}]
 

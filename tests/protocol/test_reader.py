@@ -88,8 +88,10 @@ async def test_a_damaged_record_spoils_its_own_row_only(commands: Commands, read
         await reader.get("none")
 
 
-field_values = st.binary(max_size=40) | st.integers().map(lambda n: str(n).encode()) | st.sampled_from(
-    [b"nan", b"inf", b"-1", b"1e999", b"[" * 3000, b'{"a":', b"running", b"9" * 400, b"\xff"]
+field_values = (
+    st.binary(max_size=40)
+    | st.integers().map(lambda n: str(n).encode())
+    | st.sampled_from([b"nan", b"inf", b"-1", b"1e999", b"[" * 3000, b'{"a":', b"running", b"9" * 400, b"\xff"])
 )
 
 
@@ -99,11 +101,10 @@ def test_any_hash_is_a_job_or_an_explained_error(raw: dict[str, bytes]) -> None:
     base = {"function": b"f", "queue": b"q", "state": b"queued", "enqueued": b"1", "run_at": b"1", "position": b"1"}
     try:
         job = Job.from_hash("x", {**base, "version": b"1", **raw})
-    except ValueError as error:
-        assert str(error)
-    else:
-        assert isinstance(job.args, list)
-        _ = (job.progress and (job.progress.percent, job.progress.rate, job.progress.left_seconds), job.chunks)
+    except ValueError:
+        return  # its row says so; anything else would be a crash of the page
+    assert isinstance(job.args, list)
+    _ = (job.progress and (job.progress.percent, job.progress.rate, job.progress.left_seconds), job.chunks)
 
 
 def test_a_percentile_is_the_upper_bound_of_its_bucket() -> None:

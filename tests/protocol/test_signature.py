@@ -115,7 +115,7 @@ def test_odd_annotations_are_any() -> None:
     class Odd:
         pass
 
-    async def f(ctx: Any, a: Odd, b: "Nowhere", c=object()) -> None: ...  # type: ignore[no-untyped-def,name-defined] # noqa: ANN001, B008, F821, UP037
+    async def f(ctx: Any, a: Odd, b: "Nowhere", c=object()) -> None: ...  # type: ignore[no-untyped-def,name-defined] # noqa: B008, F821, UP037
 
     info = published(f)
     assert [p.json_schema for p in info.parameters] == [{}, {}, {}]

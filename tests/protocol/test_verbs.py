@@ -49,16 +49,18 @@ async def finish(commands: Commands, *ended: Ended, keep_jobs: int = 1000) -> li
 
 
 def succeeded(attempt: Claimed, **more: Any) -> Ended:
-    return Ended(attempt.job_id, attempt.token, Outcome.SUCCEEDED, result=b"blob", keep_result_ms=60_000, preview='"ok"', **more)
+    return Ended(
+        attempt.job_id, attempt.token, Outcome.SUCCEEDED, result=b"blob", keep_result_ms=60_000, preview='"ok"', **more
+    )
 
 
 def failed(attempt: Claimed) -> Ended:
     return Ended(attempt.job_id, attempt.token, Outcome.FAILED, error_type="ValueError", error="no", traceback="tb")
 
 
-async def renew(redis: Any, commands: Commands, worker: str = "w1", lease_ms: int = 10_000, **tokens: str) -> Any:
+async def renew(redis: Any, commands: Commands, tokens: dict[str, str], worker: str = "w1") -> Any:
     script = register(redis, "renew")
-    args = renew_args(commands.keys, worker, QUEUE, lease_ms=lease_ms, record={"host": "h", "pid": 1}, tokens=tokens)
+    args = renew_args(commands.keys, worker, QUEUE, lease_ms=10_000, record={"host": "h", "pid": 1}, tokens=tokens)
     return parse_renewal(await script(args=args))
 
 
@@ -71,7 +73,9 @@ async def expire_lease(redis: Any, job_id: str) -> None:
 # submit
 
 
-async def test_a_submitted_job_is_queued_in_arqs_keys_and_in_ours(commands: Commands, reader: Reader, redis: Any) -> None:
+async def test_a_submitted_job_is_queued_in_arqs_keys_and_in_ours(
+    commands: Commands, reader: Reader, redis: Any
+) -> None:
     submitted = await commands.submit(submission())
 
     assert submitted.is_new
@@ -132,7 +136,9 @@ async def test_two_submits_of_one_id_at_once_make_one_job(commands: Commands, re
 # adopt
 
 
-async def test_a_job_of_stock_enqueue_job_is_adopted_and_then_claimed(commands: Commands, reader: Reader, redis: Any) -> None:
+async def test_a_job_of_stock_enqueue_job_is_adopted_and_then_claimed(
+    commands: Commands, reader: Reader, redis: Any
+) -> None:
     await redis.set("arq:job:s1", b"theirs")
     await redis.zadd(QUEUE, {"s1": 1000})
 
@@ -196,7 +202,9 @@ async def test_running_jobs_are_no_ceiling_for_the_next_claim(commands: Commands
     assert len(await claim(commands, 200, worker="w2")) == 100
 
 
-async def test_a_job_of_a_killed_worker_is_claimed_again_and_burns_no_try(commands: Commands, reader: Reader, redis: Any) -> None:
+async def test_a_job_of_a_killed_worker_is_claimed_again_and_burns_no_try(
+    commands: Commands, reader: Reader, redis: Any
+) -> None:
     await commands.submit(submission())
     [first] = await claim(commands)
     await expire_lease(redis, "j1")
@@ -231,10 +239,12 @@ async def test_a_record_of_another_type_does_not_stop_the_queue(commands: Comman
 # renew
 
 
-async def test_a_heartbeat_keeps_the_lease_and_registers_the_worker(commands: Commands, reader: Reader, redis: Any) -> None:
+async def test_a_heartbeat_keeps_the_lease_and_registers_the_worker(
+    commands: Commands, reader: Reader, redis: Any
+) -> None:
     await commands.submit(submission())
     [attempt] = await claim(commands, lease_ms=500)
-    renewal = await renew(redis, commands, lease_ms=10_000, j1=attempt.token)
+    renewal = await renew(redis, commands, {"j1": attempt.token})
 
     assert (renewal.lost, renewal.abort) == ([], [])
     assert await redis.pttl("arq:in-progress:j1") > 5000
@@ -248,18 +258,20 @@ async def test_a_heartbeat_learns_that_another_attempt_owns_the_job(commands: Co
     await expire_lease(redis, "j1")
     [second] = await claim(commands, worker="w2")
 
-    assert (await renew(redis, commands, j1=first.token)).lost == ["j1"]
-    assert (await renew(redis, commands, "w2", j1=second.token)).lost == []
+    assert (await renew(redis, commands, {"j1": first.token})).lost == ["j1"]
+    assert (await renew(redis, commands, {"j1": second.token}, "w2")).lost == []
 
 
-async def test_a_heartbeat_brings_aborts_back_also_those_of_stock_arq(commands: Commands, reader: Reader, redis: Any) -> None:
+async def test_a_heartbeat_brings_aborts_back_also_those_of_stock_arq(
+    commands: Commands, reader: Reader, redis: Any
+) -> None:
     for job_id in ("j1", "j2"):
         await commands.submit(submission(job_id))
     tokens = {a.job_id: a.token for a in await claim(commands)}
     assert await commands.abort("j1") is State.RUNNING
     await redis.zadd(ArqKeys.abort, {"j2": await reader.now_ms()})
 
-    assert sorted((await renew(redis, commands, **tokens)).abort) == ["j1", "j2"]
+    assert sorted((await renew(redis, commands, tokens)).abort) == ["j1", "j2"]
     assert await redis.zcard(ArqKeys.abort) == 0
 
 
@@ -284,7 +296,9 @@ async def test_progress_is_written_by_the_owner_only(commands: Commands, reader:
     assert await commands.progress([report(first, 99)]) == [False]
 
 
-async def test_marks_count_chunks_and_survive_to_the_next_attempt(commands: Commands, reader: Reader, redis: Any) -> None:
+async def test_marks_count_chunks_and_survive_to_the_next_attempt(
+    commands: Commands, reader: Reader, redis: Any
+) -> None:
     await commands.submit(submission())
     [first] = await claim(commands)
 
@@ -329,7 +343,9 @@ async def test_a_finish_sent_again_after_a_lost_reply_changes_nothing(commands: 
     assert (await reader.get("j1")).position == position
 
 
-async def test_a_zombies_finish_is_discarded_and_kept_among_the_attempts(commands: Commands, reader: Reader, redis: Any) -> None:
+async def test_a_zombies_finish_is_discarded_and_kept_among_the_attempts(
+    commands: Commands, reader: Reader, redis: Any
+) -> None:
     await commands.submit(submission())
     [zombie] = await claim(commands)
     await expire_lease(redis, "j1")
@@ -480,7 +496,9 @@ async def test_a_waiting_job_can_be_deleted_and_never_runs(commands: Commands) -
 # every verb
 
 
-async def test_every_change_has_the_next_position_and_one_message(commands: Commands, reader: Reader, redis: Any) -> None:
+async def test_every_change_has_the_next_position_and_one_message(
+    commands: Commands, reader: Reader, redis: Any
+) -> None:
     channel = redis.pubsub()
     await channel.subscribe(commands.keys.live)
     await channel.get_message(timeout=1)

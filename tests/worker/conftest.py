@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from arq.connections import ArqRedis, RedisSettings, create_pool
 from arq.worker import Function, func
+from waiting import eventually
 
 from arqboard import Worker
 
@@ -46,8 +47,7 @@ async def running(worker: Worker) -> AsyncIterator[Worker]:
 
 
 async def _started(worker: Worker) -> None:
-    while len(worker._duties) < 4 or not worker.leases.is_fresh:
-        await asyncio.sleep(0.01)
+    await eventually(lambda: hasattr(worker, "leases") and worker.leases.is_fresh)
 
 
 @pytest.fixture

@@ -184,9 +184,7 @@ async def test_crash_kills_its_worker_and_the_next_one_finishes_the_job(
         assert await job.result(timeout=40, poll_delay=0.05) == "3 steps done, 1 workers killed"
 
 
-async def test_a_flaky_download_goes_through_on_a_real_worker(
-    tmp_path: Path, redis_url: str, pool: ArqRedis
-) -> None:
+async def test_a_flaky_download_goes_through_on_a_real_worker(tmp_path: Path, redis_url: str, pool: ArqRedis) -> None:
     job = await pool.enqueue_job("flaky_download", kilobytes=100, failures=1, seconds=0)
     async with running_worker(tmp_path, redis_url):
         assert isinstance(job, Job)

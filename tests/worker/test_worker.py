@@ -6,6 +6,7 @@ import asyncio
 import logging
 import sys
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -277,7 +278,7 @@ async def test_progress_is_seen_while_the_job_runs_and_its_last_state_after(
     job = await enqueue(pool, "work")
     for done in (10, 40, 70):
         steps.put_nowait(done)
-        await eventually(lambda done=done: _is_at(reader, job.job_id, done))
+        await eventually(partial(_is_at, reader, job.job_id, done))
     steps.put_nowait(100)
     await eventually(lambda: _has_state(reader, job.job_id, State.SUCCEEDED))
     progress = (await reader.get(job.job_id)).progress

@@ -29,9 +29,7 @@ Settings = type[Any] | dict[str, Any]
 @click.option("--check", is_flag=True, help="Say whether a worker of this queue lives, and exit with 0 or 1.")
 @click.option("-v", "--verbose", is_flag=True, help="Log more, and show tracebacks of start-up errors.")
 @click.option("--custom-log-dict", help="Import path of a logging configuration in dictConfig form.")
-def main(
-    worker_settings: str, burst: bool | None, check: bool, verbose: bool, custom_log_dict: str | None
-) -> None:
+def main(worker_settings: str, burst: bool | None, check: bool, verbose: bool, custom_log_dict: str | None) -> None:
     """Run a worker with any arq settings class or dict, like myapp.worker.WorkerSettings."""
     sys.path.append(os.getcwd())  # last, as arq does it: installed packages win over files that lie around
     try:

@@ -188,9 +188,7 @@ class Attempt:
         if logger.isEnabledFor(logging.INFO):
             waited = self.started - self.call.enqueued / 1000
             extra = f" try={self.job_try}" if self.job_try > 1 else ""
-            logger.info(
-                "%6.2fs → %s(%s)%s", waited, self.ref, args_to_string(self.call.args, self.call.kwargs), extra
-            )
+            logger.info("%6.2fs → %s(%s)%s", waited, self.ref, args_to_string(self.call.args, self.call.kwargs), extra)
 
     # The end, as it is written
 
@@ -249,9 +247,7 @@ class Attempt:
                     shown = "" if value is None or not self.worker.log_results else _shown(value)
                     logger.info("%6.2fs ← %s ● %s", took, self.ref, shown)
             case Failure(error):
-                logger.error(
-                    "%6.2fs ! %s failed, %s: %s", took, self.ref, type(error).__name__, error, exc_info=error
-                )
+                logger.error("%6.2fs ! %s failed, %s: %s", took, self.ref, type(error).__name__, error, exc_info=error)
             case Again(defer_ms, _):
                 logger.info("%6.2fs ↻ %s retrying job in %0.2fs", took, self.ref, defer_ms / 1000)
             case Aborted():

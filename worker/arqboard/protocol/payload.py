@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import pickle  # dumps only: a test holds that nothing here or in the dashboard loads one
 import re
@@ -68,6 +69,8 @@ def _shown(value: Any, depth: int) -> Any:
             return value if value == value and abs(value) != float("inf") else str(value)
         case str():
             return _shorten(_clean(value), MAX_TEXT)
+        case dt.datetime() | dt.date() | dt.time():
+            return value.isoformat()
         case _ if depth >= MAX_DEPTH:
             return "…"
         case Mapping():

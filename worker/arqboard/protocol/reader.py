@@ -13,6 +13,7 @@ from .client import Client
 from .errors import JobNotFound
 from .job import DETAIL_FIELDS, ROW_FIELDS, Attempt, Job, State, Unreadable
 from .keys import ArqKeys, Keys
+from .scripts import register
 from .signature import FunctionInfo
 
 #: More rows than this are never read for one page.
@@ -124,6 +125,7 @@ class Reader:
     def __init__(self, redis: Client, keys: Keys | None = None) -> None:
         self._redis = redis
         self.keys = keys or Keys()
+        self._read_rows = register(redis, "rows")
 
     # One job and many
 
@@ -164,10 +166,7 @@ class Reader:
     async def _rows(self, job_ids: Sequence[str], fields: tuple[str, ...]) -> list[Job | Unreadable | None]:
         if not job_ids:
             return []
-        pipe = self._redis.pipeline(transaction=False)
-        for job_id in job_ids:
-            pipe.hmget(self.keys.job(job_id), fields)
-        rows = await pipe.execute(raise_on_error=False)
+        rows = await self._read_rows(args=[self.keys.prefix, len(job_ids), *job_ids, *fields])
         return [_parse(job_id, fields, row) for job_id, row in zip(job_ids, rows, strict=True)]
 
     # Lists
@@ -328,7 +327,7 @@ class Reader:
 
 
 def _parse(job_id: str, fields: tuple[str, ...], row: Any) -> Job | Unreadable | None:
-    if isinstance(row, Exception):
+    if row is None:
         return Unreadable(job_id, "its key holds another type of value")
     if all(value is None for value in row):
         return None
@@ -379,4 +378,3 @@ def percentile(buckets: Sequence[int], share: float) -> float | None:
         if seen >= share * total:
             return float(HISTOGRAM_MS[min(n, len(HISTOGRAM_MS) - 1)])
     return float(HISTOGRAM_MS[-1])
-

@@ -148,6 +148,8 @@ def _json_safe(value: Any) -> Any:
 def _type_text(hint: Any) -> str:
     if hint is inspect.Parameter.empty:
         return "Any"
+    while typing.get_origin(hint) is Annotated:
+        hint = typing.get_args(hint)[0]
     text = hint if isinstance(hint, str) else inspect.formatannotation(hint)
     return str(text).replace("typing.", "").replace("datetime.", "")
 
@@ -203,8 +205,10 @@ class _Binding:
     def _check(self, parameter: Parameter, values: dict[str, Any], *, lax: bool) -> None:
         adapter: TypeAdapter[Any] = TypeAdapter(_type_of(parameter.json_schema, parameter.json_schema.get("$defs", {})))
         try:
-            value = adapter.validate_python(values[parameter.name], strict=False) if lax else _strict(
-                adapter, values[parameter.name]
+            value = (
+                adapter.validate_python(values[parameter.name], strict=False)
+                if lax
+                else _strict(adapter, values[parameter.name])
             )
         except ValidationError as error:
             self.problems[parameter.name] = _say(error)
