@@ -13,8 +13,7 @@ from typing import Any
 
 from arq.connections import RedisSettings
 
-from arqboard import chunks
-from arqboard.worker import run_worker
+from arqboard import chunks, run_worker
 
 HISTORY = Path(sys.argv[2]) if len(sys.argv) > 2 else Path(os.devnull)
 

@@ -20,8 +20,8 @@ from arqboard import Worker, chunks, current
 from arqboard import protocol as ours
 from arqboard.protocol import Outcome, Reader, State, WrongState
 from arqboard.protocol.commands import Commands
+from arqboard.running import create_worker, get_kwargs
 from arqboard.submitting import find_function, submit
-from arqboard.worker import create_worker, get_kwargs
 
 from .conftest import StartWorker, running
 

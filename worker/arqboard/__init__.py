@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from .chunking import Chunk, ChunkError, Summary, chunks
     from .progress import Progress, current
-    from .worker import Worker, create_worker, run_worker
+    from .running import create_worker, run_worker
+    from .worker import Worker
 
 __all__ = [
     "Chunk",
@@ -38,8 +39,8 @@ _HOMES = {
     "Progress": "arqboard.progress",
     "current": "arqboard.progress",
     "Worker": "arqboard.worker",
-    "create_worker": "arqboard.worker",
-    "run_worker": "arqboard.worker",
+    "create_worker": "arqboard.running",
+    "run_worker": "arqboard.running",
 }
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from arq.cron import CronJob
 from arq.jobs import DeserializationError
 
-from .executing import Call, read_call
+from .calls import Call, read_call
 from .protocol.client import Client
 from .protocol.commands import Adoption
 from .protocol.job import State

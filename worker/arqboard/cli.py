@@ -17,7 +17,7 @@ from arq.worker import async_check_health
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from .worker import get_kwargs, run_worker
+from .running import get_kwargs, run_worker
 
 Settings = type[Any] | dict[str, Any]
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-import pickle
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +15,7 @@ from arq.jobs import DeserializationError, serialize_result
 from arq.utils import args_to_string, ms_to_datetime, truncate
 from arq.worker import Function, JobExecutionFailed
 
+from .calls import Call, read_call
 from .outcomes import Aborted, Again, End, Failure, HandedOver, Lost, Stop, Success, WorkerLost, decide, describe
 from .progress import Live, Progress, set_current
 from .protocol.commands import Claimed, Ended, Later
@@ -28,35 +26,6 @@ if TYPE_CHECKING:
     from .worker import Worker
 
 logger = logging.getLogger("arq.worker")  # arq's own name: people filter by it
-
-
-@dataclass(slots=True)
-class Call:
-    """What a payload says: arq's five fields."""
-
-    function: str = "<unknown>"
-    args: tuple[Any, ...] = ()
-    kwargs: dict[str, Any] = field(default_factory=dict[str, Any])
-    job_try: int | None = None
-    enqueued: int = 0
-
-
-def read_call(payload: bytes, deserializer: Callable[[bytes], dict[str, Any]] | None) -> Call:
-    """Read a payload with the fleet's deserializer, or as the JSON that the dashboard writes.
-
-    Raises DeserializationError. This is the only place where a pickle is loaded, and it runs in workers only.
-    """
-    try:
-        raw = (deserializer or pickle.loads)(payload)
-        return _call(raw)
-    except Exception as error:
-        if payload[:1] == b"{":
-            return _call(json.loads(payload))
-        raise DeserializationError("unable to deserialize job") from error
-
-
-def _call(raw: dict[str, Any]) -> Call:
-    return Call(raw["f"], tuple(raw["a"]), dict(raw["k"]), raw["t"], int(raw["et"]))
 
 
 class Attempt:

@@ -10,23 +10,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
-import json
 import logging
 import os
-import resource
 import socket
-import sys
-import time
 from collections.abc import Coroutine, Mapping
-from importlib.metadata import version
-from pathlib import Path
 from secrets import token_hex
 from signal import Signals
 from typing import Any, cast
 
 import arq.worker
 from arq.connections import create_pool, log_redis_info
-from arq.cron import CronJob
 
 from .adopting import Adopter
 from .connection import synchronous_client
@@ -36,10 +29,9 @@ from .listening import Listener
 from .outbox import Outbox
 from .outcomes import Aborted, Again, End, Failure, HandedOver, Success
 from .progress import Live
-from .protocol.client import Client
 from .protocol.commands import Claimed, Commands, Renewal
 from .protocol.keys import Keys
-from .protocol.signature import FunctionInfo
+from .registry import Registry
 from .reporter import AWAY, Reporter
 from .settings import ToolkitSettings
 
@@ -67,7 +59,6 @@ class Worker(arq.worker.Worker):
         self._duties: list[asyncio.Task[None]] = []
         self._wake = asyncio.Event()
         self._is_closing = False
-        self._started_ms = int(time.time() * 1000)
         self._hooks_waiting: dict[str, dict[str, Any]] = {}
         self._hook_tasks: set[asyncio.Task[None]] = set()
 
@@ -107,11 +98,18 @@ class Worker(arq.worker.Worker):
         self.reporter = Reporter(self.commands, self.toolkit, self._on_lost)
         self.outbox = Outbox(self.commands, self.reporter, self.toolkit)
         self.adopter = Adopter(self)
+        self.registry = Registry(self)
         self.leases = LeaseKeeper(
-            synchronous_client(self.pool), keys, self.toolkit, self.id, self.queue_name, self._tokens, self._record,
-            self._on_renewal,
-        )  # fmt: skip
-        await self._publish_functions()
+            synchronous_client(self.pool),
+            keys,
+            self.toolkit,
+            self.id,
+            self.queue_name,
+            tokens=self._tokens,
+            record=self.registry.record,
+            on_renewal=self._on_renewal,
+        )
+        await self.registry.publish_functions()
         self.leases.start()
         listener = Listener(self.pool, keys.control, self._on_control)
         for name, duty in (
@@ -122,20 +120,6 @@ class Worker(arq.worker.Worker):
         ):
             self._duties.append(self.loop.create_task(duty, name=name))
         await self.leases.started()
-
-    async def _publish_functions(self) -> None:
-        limits: dict[str, Any] = {"serializer": "pickle" if self.job_serializer is None else "custom"}
-        infos = [
-            FunctionInfo.of(
-                name, f.coroutine, queue=self.queue_name,
-                max_tries=self.max_tries if f.max_tries is None else f.max_tries,
-                timeout=self.job_timeout_s if f.timeout_s is None else f.timeout_s, **limits,
-            )
-            for name, f in self.functions.items() if not isinstance(f, CronJob)
-        ]  # fmt: skip
-        if infos:
-            client: Client = self.pool
-            await client.hset(self.commands.keys.functions, mapping={i.name: i.model_dump_json() for i in infos})
 
     # Claiming
 
@@ -293,15 +277,6 @@ class Worker(arq.worker.Worker):
         """What is running, for the lease thread (a copy of a dict is atomic)."""
         return {job_id: attempt.token for job_id, attempt in self.running.copy().items()}
 
-    def _record(self) -> dict[str, Any]:
-        """How this worker is shown."""
-        return {
-            "host": socket.gethostname(), "pid": os.getpid(), "queue": self.queue_name, "slots": self.max_jobs,
-            "running": json.dumps(list(self.running.copy())[:200]), "functions": json.dumps(list(self.functions)[:500]),
-            "started": self._started_ms, "done": self.jobs_complete, "failed": self.jobs_failed,
-            "version": _version(), "rss": _rss(),
-        }  # fmt: skip
-
     async def _housekeep(self) -> None:
         """Health key and cron as arq has them, and records for jobs that others queued."""
         while True:
@@ -360,16 +335,7 @@ class Worker(arq.worker.Worker):
             duty.cancel()
         await asyncio.gather(*self._duties, return_exceptions=True)
         self._duties = []
-        await self._within("Redis is away", self._leave())
-
-    async def _leave(self) -> None:
-        keys = self.commands.keys
-        pipe = self.pool.pipeline(transaction=True)
-        pipe.zrem(keys.workers, self.id)
-        pipe.delete(keys.worker(self.id))
-        if await self.pool.zcard(keys.workers) <= 1:
-            pipe.delete(self.health_check_key)  # shared by all workers of the queue: the last one takes it away
-        await pipe.execute()
+        await self._within("Redis is away", self.registry.leave())
 
     async def _within(self, complaint: str, step: Coroutine[Any, Any, None]) -> None:
         try:
@@ -387,43 +353,3 @@ def _signature() -> inspect.Signature:
 
 
 Worker.__signature__ = _signature()  # type: ignore[attr-defined] # read by inspect
-
-
-def get_kwargs(settings: type[Any] | Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that our worker takes, also those a settings class inherits (arq itself ignores these)."""
-    known = inspect.signature(Worker).parameters
-    if isinstance(settings, Mapping):
-        found: dict[str, Any] = dict(settings)
-    else:
-        found = {}
-        for base in reversed(settings.__mro__):
-            found.update({name: _unwrap(value) for name, value in vars(base).items()})
-    return {name: value for name, value in found.items() if name in known}
-
-
-def _unwrap(value: Any) -> Any:
-    return value.__func__ if isinstance(value, staticmethod) else value
-
-
-def create_worker(settings: type[Any] | Mapping[str, Any], **overrides: Any) -> Worker:
-    """A worker from a settings class or dict, as `arq.worker.create_worker`."""
-    return Worker(**{**get_kwargs(settings), **overrides})
-
-
-def run_worker(settings: type[Any] | Mapping[str, Any], **overrides: Any) -> Worker:
-    """Run a worker until it is stopped, as `arq.worker.run_worker`."""
-    worker = create_worker(settings, **overrides)
-    worker.run()
-    return worker
-
-
-def _version() -> str:
-    return version("arqboard")
-
-
-def _rss() -> int:
-    """Resident memory in bytes: now where Linux tells it, else the highest so far."""
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,87 @@
+"""How a worker shows itself: its functions, its record with every heartbeat, and its leave."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import resource
+import socket
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from arq.cron import CronJob
+
+from .protocol.client import Client
+from .protocol.signature import FunctionInfo
+
+if TYPE_CHECKING:
+    from .worker import Worker
+
+#: A record names at most so many running jobs and functions.
+MAX_RUNNING, MAX_FUNCTIONS = 200, 500
+
+
+class Registry:
+    """One per worker. The record itself is sent by the lease thread."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._started = int(time.time() * 1000)
+
+    async def publish_functions(self) -> None:
+        """Tell the dashboard what can be submitted, with signatures, types, defaults and docs."""
+        infos = [self._describe(name, f) for name, f in self._worker.functions.items() if not isinstance(f, CronJob)]
+        if infos:
+            client: Client = self._worker.pool
+            key = self._worker.commands.keys.functions
+            await client.hset(key, mapping={info.name: info.model_dump_json() for info in infos})
+
+    def _describe(self, name: str, function: Any) -> FunctionInfo:
+        worker = self._worker
+        return FunctionInfo.of(
+            name,
+            function.coroutine,
+            queue=worker.queue_name,
+            max_tries=worker.max_tries if function.max_tries is None else function.max_tries,
+            timeout=worker.job_timeout_s if function.timeout_s is None else function.timeout_s,
+            serializer="pickle" if worker.job_serializer is None else "custom",
+        )
+
+    def record(self) -> dict[str, Any]:
+        """What the worker says of itself; called in the lease thread."""
+        worker = self._worker
+        return {
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "queue": worker.queue_name,
+            "slots": worker.max_jobs,
+            "running": json.dumps(list(worker.running.copy())[:MAX_RUNNING]),
+            "functions": json.dumps(list(worker.functions)[:MAX_FUNCTIONS]),
+            "started": self._started,
+            "done": worker.jobs_complete,
+            "failed": worker.jobs_failed,
+            "version": version("arqboard"),
+            "rss": _rss(),
+        }
+
+    async def leave(self) -> None:
+        """A worker that ends in peace is not shown as lost."""
+        worker, keys = self._worker, self._worker.commands.keys
+        pipe = worker.pool.pipeline(transaction=True)
+        pipe.zrem(keys.workers, worker.id)
+        pipe.delete(keys.worker(worker.id))
+        if await worker.pool.zcard(keys.workers) <= 1:
+            pipe.delete(worker.health_check_key)  # shared by all workers of the queue: the last one takes it away
+        await pipe.execute()
+
+
+def _rss() -> int:
+    """Resident memory in bytes: now where Linux tells it, else the highest so far."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
