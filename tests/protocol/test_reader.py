@@ -98,7 +98,7 @@ field_values = (
 @given(st.dictionaries(st.sampled_from(ROW_FIELDS), field_values))
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 def test_any_hash_is_a_job_or_an_explained_error(raw: dict[str, bytes]) -> None:
-    base = {"function": b"f", "queue": b"q", "state": b"queued", "enqueued": b"1", "run_at": b"1", "position": b"1"}
+    base = {"function": b"f", "queue": b"q", "state": b"queued", "enqueued": b"1", "run_at": b"1"}
     try:
         job = Job.from_hash("x", {**base, "version": b"1", **raw})
     except ValueError:

@@ -42,6 +42,8 @@ CLAIM_WITHIN = 10.0
 #: How long a stopping worker waits for its jobs to end and for Redis to hear of it (seconds).
 CLOSE_WITHIN = 10.0
 HOUSEKEEPING_EVERY = 0.5
+#: So many ends may wait for Redis before the worker stops claiming.
+MAX_UNWRITTEN = 500
 
 
 class Worker(arq.worker.Worker):
@@ -58,7 +60,7 @@ class Worker(arq.worker.Worker):
         self.running: dict[str, Attempt] = {}
         self._duties: list[asyncio.Task[None]] = []
         self._wake = asyncio.Event()
-        self._is_closing = False
+        self._launched = 0
         self._hooks_waiting: dict[str, dict[str, Any]] = {}
         self._hook_tasks: set[asyncio.Task[None]] = set()
 
@@ -68,6 +70,7 @@ class Worker(arq.worker.Worker):
         """Claim and run jobs until told to stop, or in burst mode until none is left."""
         await self._start()
         while True:
+            self._wake.clear()  # before the claim: a submit that it did not see must not be forgotten
             started = await self._claim()
             if self.burst and await self._is_burst_over():
                 await self._idle()
@@ -124,7 +127,10 @@ class Worker(arq.worker.Worker):
     # Claiming
 
     def _free(self) -> int:
-        free = self.max_jobs - len(self.running)
+        """Slots that are free. One whose end is still on its way to Redis is: the next batch runs meanwhile."""
+        if len(self.running) > self.max_jobs + MAX_UNWRITTEN:
+            return 0
+        free = self.max_jobs - sum(not attempt.is_over for attempt in self.running.values())
         if self.burst and self.max_burst_jobs >= 0:
             free = min(free, self.max_burst_jobs - self._jobs_started())
         return free
@@ -153,13 +159,13 @@ class Worker(arq.worker.Worker):
         if earlier is not None:  # its lease ran out, and this very worker was the next to claim it
             self._let_go(earlier)
         attempt = Attempt(self, claimed)
+        self._launched += 1
         self.running[claimed.job_id] = attempt
         attempt.task = self.loop.create_task(attempt.run())
         self.tasks[claimed.job_id] = attempt.task
 
     async def _wait(self) -> None:
         """Until a submit, a free slot or the end of the poll delay."""
-        self._wake.clear()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.poll_delay_s):
                 await self._wake.wait()
@@ -174,18 +180,20 @@ class Worker(arq.worker.Worker):
     async def _idle(self) -> None:
         """Until every running job has ended and Redis knows it."""
         while self.running:
+            self._wake.clear()
             await self._wait()
         await self.outbox.drained()
         await self._hooks_done()
 
     def _jobs_started(self) -> int:
-        return self.jobs_complete + self.jobs_retried + self.jobs_failed + len(self.running)
+        return self._launched
 
     # Ends
 
     def end(self, attempt: Attempt, end: End) -> None:
-        """Log, count and send the end of an attempt; its slot is free when Redis has it."""
+        """Log, count and send the end of an attempt."""
         attempt.log_end(end)
+        self._wake.set()
         match end:
             case Success():
                 self.jobs_complete += 1
@@ -295,7 +303,6 @@ class Worker(arq.worker.Worker):
         """Stop at once: running jobs are cancelled and handed over."""
         self._log_shutdown(signum)
         self.allow_pick_jobs = False
-        self._is_closing = True
         for attempt in list(self.running.values()):
             attempt.cancel("shutdown")
         if self.main_task:

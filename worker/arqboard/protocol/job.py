@@ -212,11 +212,13 @@ class Job:
     def from_hash(cls, job_id: str, raw: Mapping[str, bytes | None]) -> Job:
         """Parse a hash. Raises ValueError, saying what, where a field makes no sense."""
         f = _Fields(raw)
+        state = State(f.text("state"))
+        version = f.number("version")
         return cls(
             id=job_id,
             function=f.text("function"),
             queue=f.text("queue"),
-            state=State(f.text("state")),
+            state=state,
             args=f.json("args", list),
             kwargs=f.json("kwargs", dict),
             enqueued=f.number("enqueued"),
@@ -235,12 +237,12 @@ class Job:
             error=_error(f),
             result=f.any("result"),
             has_result=f.has("result"),
-            outcome=Outcome(f.text("outcome")) if f.has("outcome") else None,
+            outcome=_outcome(f, state),
             abort_requested=f.maybe("abort_requested"),
             crashes=f.number("crashes", 0),
             source=f.text("source", ""),
-            position=f.number("position"),
-            version=f.number("version"),
+            position=max(version, f.number("position", 0)),
+            version=version,
         )
 
 
@@ -325,6 +327,13 @@ def _chunks(f: _Fields) -> ChunkCounts | None:
         return None
     counts = (max(0, f.number(f"chunk_{kind}", 0)) for kind in ("done", "failed", "running", "skipped"))
     return ChunkCounts(total, *counts)
+
+
+def _outcome(f: _Fields, state: State) -> Outcome | None:
+    """How the last attempt ended. What ended the job is its state."""
+    if state.is_terminal:
+        return Outcome(state.value)
+    return Outcome(f.text("outcome")) if f.has("outcome") else None
 
 
 def _error(f: _Fields) -> ErrorInfo | None:

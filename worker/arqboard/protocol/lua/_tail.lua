@@ -45,21 +45,36 @@ local function settle()
   adding, removing = {}, {}
 end
 
+-- The four indexes of a state, a queue and a function; looked up for each job, made once.
+local known = {}
+local function indexes(state, queue, fn)
+  local of_state = known[state]
+  if not of_state then of_state = {}; known[state] = of_state end
+  local name = queue .. '/' .. fn
+  local keys = of_state[name]
+  if not keys then
+    local base, q, f = prefix .. 'jobs:' .. state .. '/', segment(queue), segment(fn)
+    keys = { base .. '*/*', base .. q .. '/*', base .. '*/' .. f, base .. q .. '/' .. f }
+    of_state[name] = keys
+  end
+  return keys
+end
+
 -- A job is in four indexes of its state and, for its whole life, in the same four of any state ('*').
 local function index(state, queue, fn, score, id)
-  local base, q, f = prefix .. 'jobs:' .. state .. '/', segment(queue), segment(fn)
-  zadd(base .. '*/*', score, id)
-  zadd(base .. q .. '/*', score, id)
-  zadd(base .. '*/' .. f, score, id)
-  zadd(base .. q .. '/' .. f, score, id)
+  local keys = indexes(state, queue, fn)
+  zadd(keys[1], score, id)
+  zadd(keys[2], score, id)
+  zadd(keys[3], score, id)
+  zadd(keys[4], score, id)
 end
 
 local function unindex(state, queue, fn, id)
-  local base, q, f = prefix .. 'jobs:' .. state .. '/', segment(queue), segment(fn)
-  zrem(base .. '*/*', id)
-  zrem(base .. q .. '/*', id)
-  zrem(base .. '*/' .. f, id)
-  zrem(base .. q .. '/' .. f, id)
+  local keys = indexes(state, queue, fn)
+  zrem(keys[1], id)
+  zrem(keys[2], id)
+  zrem(keys[3], id)
+  zrem(keys[4], id)
 end
 
 -- Every change gets the next position; a page knows by it what it has seen.
@@ -69,10 +84,9 @@ local function next_position(id)
   return position
 end
 
--- Write fields of a job and mark it changed.
+-- Write fields of a job and mark it changed. (Progress moves `position` alone; the later of both is the job's.)
 local function change(id, ...)
-  local p = next_position(id)
-  redis.call('HSET', job_key(id), 'position', p, 'version', p, ...)
+  redis.call('HSET', job_key(id), 'version', next_position(id), ...)
 end
 
 local function announce()

@@ -51,10 +51,13 @@ local function start(id, job, token)
   end
   unindex(job[1], job[3], job[2], id)
   index('running', job[3], job[2], now, id)
-  change(id, 'state', 'running', 'started', now, 'worker', worker, 'token', token, 'tries', try, 'crashes', crashes,
-    'attempt', tonumber(job[12] or 0) + 1)
-  if was_lost then redis.call('HSET', job_key(id), 'run_at', now) -- due since its lease ended, not since it was queued
-  else count_time('wait', math.max(0, now - tonumber(job[4]))) end
+  change(id, 'state', 'running', 'started', now, 'worker', worker, 'token', token, 'tries', try, 'attempt',
+    tonumber(job[12] or 0) + 1)
+  if was_lost then -- due since its lease ended, not since it was queued
+    redis.call('HSET', job_key(id), 'run_at', now, 'crashes', crashes)
+  else
+    count_time('wait', math.max(0, now - tonumber(job[4])))
+  end
   local flag = 0
   if abort_wanted(id, job) then flag = 1 elseif crashes >= max_crashes then flag = 2 end
   local marks = job[9] and redis.call('GET', prefix .. 'chunks:' .. id) or ''

@@ -37,7 +37,8 @@ local function write(id, i, job)
   unindex('running', job[4], job[3], id)
   index(outcome, job[4], job[3], now, id)
   zadd(prefix .. 'ended', now, id)
-  change(id, 'state', outcome, 'outcome', outcome, 'ended', now, 'result', ARGV[i + 5])
+  change(id, 'state', outcome, 'ended', now)
+  if ARGV[i + 5] ~= '' then redis.call('HSET', job_key(id), 'result', ARGV[i + 5]) end
   if ARGV[i + 6] ~= '' then
     redis.call('HSET', job_key(id), 'error_type', ARGV[i + 6], 'error', ARGV[i + 7], 'traceback', ARGV[i + 8])
   end

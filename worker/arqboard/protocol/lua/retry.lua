@@ -21,7 +21,7 @@ zadd(job[2], now, id)
 unindex(job[1], job[2], job[3], id)
 index('queued', job[2], job[3], now, id)
 redis.call('HDEL', job_key(id), 'abort_requested', 'crashes', 'result')
-change(id, 'state', 'queued', 'run_at', now, 'tries', 0)
+change(id, 'state', 'queued', 'run_at', now, 'tries', 0, 'outcome', job[1]) -- of the attempt that is over
 announce()
 wake(job[2])
 return 1
