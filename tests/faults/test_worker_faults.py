@@ -191,6 +191,21 @@ async def _counts(reader: Reader, state: State, n: int) -> bool:
         return False
 
 
+async def test_ten_deploys_under_load_lose_no_attempt(fleet: Fleet, commands: Commands, reader: Reader) -> None:
+    """What a claim took while its worker was being stopped is handed back too, not left to its lease."""
+    fleet.start()
+    info = await offered(reader, "quick")
+    sent = [(await submit(commands, info, [n], {})).job_id for n in range(1500)]
+    for _ in range(10):
+        fleet.processes[-1].terminate()
+        fleet.start()
+        await asyncio.to_thread(fleet.processes[-2].wait, 15)
+    await eventually(lambda: _counts(reader, State.SUCCEEDED, len(sent)), within=60)
+    jobs = [job for job in await reader.many(sent) if isinstance(job, Job)]
+    assert len(jobs) == len(sent)
+    assert [job.id for job in jobs if job.crashes] == []
+
+
 async def test_a_deploy_hands_over_and_burns_no_try(fleet: Fleet, commands: Commands, reader: Reader) -> None:
     first = fleet.start()
     info = await offered(reader, "count")

@@ -469,6 +469,19 @@ async def test_an_abort_of_a_job_whose_worker_died_reaches_the_next_attempt(comm
     assert attempt.is_aborted
 
 
+async def test_a_running_job_that_no_worker_holds_is_aborted_at_once(
+    commands: Commands, reader: Reader, redis: Any
+) -> None:
+    await commands.submit(submission())
+    [zombie] = await claim(commands)
+    await expire_lease(redis, "j1")
+    assert await commands.abort("j1") is State.ABORTED
+    assert await finish(commands, succeeded(zombie)) == [False]
+    job = await reader.get("j1")
+    assert job.state is State.ABORTED
+    assert [a.outcome for a in await reader.attempts(job)] == [Outcome.LOST, Outcome.DISCARDED]
+
+
 # discard
 
 

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from arq.constants import keep_cronjob_progress
@@ -29,7 +28,7 @@ logger = logging.getLogger("arq.worker")  # arq's own name: people filter by it
 
 
 class Attempt:
-    """A claimed job in this worker. `phase` says whether a cancellation would reach the job's own code."""
+    """A claimed job in this worker. A cancellation reaches the job's own code only while `is_in_body`."""
 
     def __init__(self, worker: Worker, claimed: Claimed) -> None:
         self.worker = worker
@@ -95,6 +94,8 @@ class Attempt:
 
     def _prepare(self) -> End | None:
         """Reasons not to run at all, in arq's order; None to go ahead."""
+        if self.stop == "shutdown":
+            return HandedOver()
         if not self.claimed.payload:
             return Failure(JobExecutionFailed("job expired"))
         try:
@@ -241,4 +242,3 @@ def _uncancel(task: asyncio.Task[None] | None) -> None:
 
 
 Hook = Callable[[dict[str, Any]], Awaitable[None]]
-Seconds = float | timedelta

@@ -29,7 +29,7 @@ from .listening import Listener
 from .outbox import Outbox
 from .outcomes import Aborted, Again, End, Failure, HandedOver, Success
 from .progress import Live
-from .protocol.commands import Claimed, Commands, Renewal
+from .protocol.commands import Claim, Claimed, Commands, Renewal
 from .protocol.keys import Keys
 from .registry import Registry
 from .reporter import AWAY, Reporter
@@ -140,21 +140,34 @@ class Worker(arq.worker.Worker):
         free = self._free()
         if free <= 0 or not self.allow_pick_jobs or not self.leases.is_fresh:
             return 0
+        asking = self.loop.create_task(self._ask(free))
         try:
-            async with asyncio.timeout(CLAIM_WITHIN):
-                found = await self.commands.claim(
-                    self.queue_name, self.id, free, lease_ms=self.toolkit.lease_ms, max_crashes=self.toolkit.max_crashes
-                )
-                adopted = await self.adopter.adopt(found.foreign)
+            found = await asyncio.shield(asking)
+            for claimed in found.jobs:
+                self._launch(claimed)
+            return len(found.jobs) + await self.adopter.adopt(found.foreign)
+        except asyncio.CancelledError:
+            await self._hand_back(asking)
+            raise
         except AWAY as error:
             logger.warning("no jobs can be claimed: %s: %s", type(error).__name__, error)
             await asyncio.sleep(0.5)
             return 0
-        for claimed in found.jobs:
-            self._launch(claimed)
-        return len(found.jobs) + adopted
 
-    def _launch(self, claimed: Claimed) -> None:
+    async def _ask(self, want: int) -> Claim:
+        async with asyncio.timeout(CLAIM_WITHIN):
+            return await self.commands.claim(
+                self.queue_name, self.id, want, lease_ms=self.toolkit.lease_ms, max_crashes=self.toolkit.max_crashes
+            )
+
+    async def _hand_back(self, asking: asyncio.Task[Claim]) -> None:
+        """A claim that was on its way when the worker was stopped: what it took must not wait for its lease to end."""
+        with contextlib.suppress(*AWAY):
+            for claimed in (await asking).jobs:
+                if claimed.job_id not in self.running:
+                    self._launch(claimed).cancel("shutdown")
+
+    def _launch(self, claimed: Claimed) -> Attempt:
         earlier = self.running.get(claimed.job_id)
         if earlier is not None:  # its lease ran out, and this very worker was the next to claim it
             self._let_go(earlier)
@@ -163,6 +176,7 @@ class Worker(arq.worker.Worker):
         self.running[claimed.job_id] = attempt
         attempt.task = self.loop.create_task(attempt.run())
         self.tasks[claimed.job_id] = attempt.task
+        return attempt
 
     async def _wait(self) -> None:
         """Until a submit, a free slot or the end of the poll delay."""

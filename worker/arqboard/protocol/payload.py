@@ -42,11 +42,14 @@ def encode_call(
 
 
 def preview(value: Any) -> str:
-    """JSON text of any value, for showing: secrets out, long things cut, what JSON lacks as its repr."""
-    text = json.dumps(_shown(value, 0), ensure_ascii=False, allow_nan=False)
+    """JSON text of any value, for showing: secrets out, long things cut, what JSON lacks as its repr. Never raises."""
+    try:
+        text = json.dumps(_shown(value, 0), ensure_ascii=False, allow_nan=False)
+    except Exception as error:  # noqa: BLE001 - a mapping or a number can be user code
+        text = json.dumps(f"<{type(value).__name__}: can't be shown, {type(error).__name__}>")
     if len(text) <= MAX_PREVIEW:
-        return _clean(text)
-    return json.dumps(_clean(_shorten(text, MAX_PREVIEW // 2)))
+        return text
+    return json.dumps(_shorten(text, MAX_PREVIEW // 2), ensure_ascii=False)
 
 
 def preview_call(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[str, str]:
@@ -68,7 +71,7 @@ def _shown(value: Any, depth: int) -> Any:
         case float():
             return value if value == value and abs(value) != float("inf") else str(value)
         case str():
-            return _shorten(_clean(value), MAX_TEXT)
+            return _shorten(value, MAX_TEXT)
         case dt.datetime() | dt.date() | dt.time():
             return value.isoformat()
         case _ if depth >= MAX_DEPTH:
@@ -78,7 +81,7 @@ def _shown(value: Any, depth: int) -> Any:
         case list() | tuple() | set() | frozenset():
             return _shown_items(value, depth)
         case _:
-            return _shorten(_clean(_safe_repr(value)), MAX_TEXT)
+            return _shorten(_safe_repr(value), MAX_TEXT)
 
 
 def _shown_mapping(value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
@@ -87,7 +90,7 @@ def _shown_mapping(value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
         if n >= MAX_ITEMS:
             shown["…"] = f"{len(value) - n} more"
             break
-        name = _shorten(_clean(key if isinstance(key, str) else _safe_repr(key)), 200)
+        name = _shorten(key if isinstance(key, str) else _safe_repr(key), 200)
         shown[name] = REDACTED if _SECRET.search(name) else _shown(inner, depth + 1)
     return shown
 
@@ -117,7 +120,7 @@ def _digits(value: int) -> str:
 
 
 def _shorten(text: str, limit: int) -> str:
-    return text if len(text) <= limit else f"{text[:limit]}… ({len(text) - limit} more characters)"
+    return _clean(text) if len(text) <= limit else f"{_clean(text[:limit])}… ({len(text) - limit} more characters)"
 
 
 def _clean(text: str) -> str:
