@@ -150,6 +150,34 @@ async def test_a_job_that_ends_while_redis_is_away_keeps_its_result(
     assert len(fleet.history("end")) == 1
 
 
+async def test_a_full_redis_loses_no_result(fleet: Fleet, commands: Commands, reader: Reader, redis: Any) -> None:
+    worker = fleet.start()
+    info = await offered(reader, "count")
+    job_id = (await submit(commands, info, [4, 0.2], {})).job_id
+    await eventually(lambda: has_done(reader, job_id, 1))
+    await redis.config_set("maxmemory", "1")
+    await eventually(lambda: fleet.history("end"))
+    assert (await reader.get(job_id)).state is State.RUNNING  # it is read all the same
+    await redis.config_set("maxmemory", "0")
+    await eventually(lambda: is_in(reader, job_id, State.SUCCEEDED), within=30)
+    assert worker.poll() is None
+    assert len(fleet.history("end")) == 1
+
+
+async def test_a_worker_on_a_demoted_master_waits_and_goes_on(
+    fleet: Fleet, commands: Commands, reader: Reader, redis: Any
+) -> None:
+    worker = fleet.start()
+    info = await offered(reader, "count")
+    job_id = (await submit(commands, info, [4, 0.2], {})).job_id
+    await eventually(lambda: has_done(reader, job_id, 1))
+    await redis.execute_command("REPLICAOF", "127.0.0.1", "1")
+    await eventually(lambda: fleet.history("end"))
+    await redis.execute_command("REPLICAOF", "NO", "ONE")
+    await eventually(lambda: is_in(reader, job_id, State.SUCCEEDED), within=30)
+    assert worker.poll() is None
+
+
 async def test_five_hundred_jobs_survive_kills_of_workers_and_of_redis(
     fleet: Fleet, own_server: Server, commands: Commands, reader: Reader
 ) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from redis.exceptions import RedisError
+from redis.exceptions import BusyLoadingError, OutOfMemoryError, ReadOnlyError, ResponseError
 
 from .protocol.commands import MAX_BATCH, Commands, Ended, Later
 from .reporter import AWAY, Reporter
@@ -61,7 +61,7 @@ class Outbox:
                 written = await self._send([end for end, _ in batch])
                 break
             except AWAY as error:
-                if isinstance(error, RedisError) and _is_ours(error):
+                if _is_ours(error):
                     logger.exception("an end of %d jobs can't be written; their leases will run out", len(batch))
                     written = [False] * len(batch)
                     break
@@ -88,7 +88,8 @@ class Outbox:
         return [answers[id(e)] for e in ends]
 
 
-def _is_ours(error: RedisError) -> bool:
-    """A script that fails by itself fails every time; what Redis refuses for now (OOM, LOADING, READONLY) passes."""
-    text = str(error)
-    return "user_script" in text or "Error compiling script" in text or "WRONGTYPE" in text
+def _is_ours(error: Exception) -> bool:
+    """A script that fails by itself fails every time; what Redis refuses for now passes."""
+    if isinstance(error, (OutOfMemoryError, ReadOnlyError, BusyLoadingError)) or "MISCONF" in str(error):
+        return False
+    return isinstance(error, ResponseError)
