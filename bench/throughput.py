@@ -65,9 +65,11 @@ async def short(ctx: dict[str, Any]) -> None:
 class Unrecorded(Commands):
     """The same batches, arq's keys only."""
 
-    async def claim(self, queue: str, worker: str, want: int, *, lease_ms: int, max_crashes: int) -> Claim:
+    async def claim(
+        self, queue: str, worker: str, want: int, *, lease_ms: int, max_crashes: int, takes_suspect: bool = True
+    ) -> Claim:
         rows = await self._lean(LEAN_CLAIM, queue, "w", lease_ms, want)
-        return Claim([Claimed(i.decode(), p, "w", t, 0, False, False, 0, 0, 0, "") for i, p, t in rows], [])
+        return Claim([Claimed(i.decode(), p, "w", t, 0, False, False, 0, 0, 0, "", 0) for i, p, t in rows], [])
 
     async def finish(self, ended: Any, *, keep_jobs: int, keep_jobs_ms: int) -> list[bool]:
         await self._lean(LEAN_FINISH, "arq:queue", "w", *(part for e in ended for part in (e.job_id, e.result)))

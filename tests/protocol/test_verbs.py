@@ -226,6 +226,26 @@ async def test_a_job_that_keeps_killing_workers_is_flagged(commands: Commands, r
     assert flags == [False, False, False, True]
 
 
+async def test_a_worker_runs_one_suspect_at_a_time_so_victims_outlive_the_killer(
+    commands: Commands, reader: Reader, redis: Any
+) -> None:
+    for job_id in ("killer", "victim"):
+        await commands.submit(submission(job_id))
+    for _ in range(2):  # the worker dies twice with both
+        assert len(await claim(commands)) == 2
+        await expire_lease(redis, "killer")
+        await expire_lease(redis, "victim")
+
+    [suspect] = await claim(commands)
+    assert suspect.crashes == 2
+    found = await commands.claim(QUEUE, "w1", 9, lease_ms=10_000, max_crashes=3, takes_suspect=False)
+    assert found.jobs == []
+    other = {"killer": "victim", "victim": "killer"}[suspect.job_id]
+    await expire_lease(redis, suspect.job_id)
+    again = {a.job_id: a.has_crashed_often for a in await claim(commands)}
+    assert again == {suspect.job_id: True, other: False}
+
+
 async def test_a_record_of_another_type_does_not_stop_the_queue(commands: Commands, reader: Reader, redis: Any) -> None:
     await redis.set(commands.keys.job("bad"), "not a hash")
     await redis.zadd(QUEUE, {"bad": 1})

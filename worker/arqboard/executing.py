@@ -48,6 +48,11 @@ class Attempt:
         )  # fmt: skip
 
     @property
+    def is_suspect(self) -> bool:
+        """One more crash and the job fails as the one that kills workers; it runs beside no other suspect."""
+        return 0 < self.claimed.crashes == self.worker.toolkit.max_crashes - 1
+
+    @property
     def ref(self) -> str:
         return f"{self.job_id}:{self.call.function}"
 

@@ -157,7 +157,12 @@ class Worker(arq.worker.Worker):
     async def _ask(self, want: int) -> Claim:
         async with asyncio.timeout(CLAIM_WITHIN):
             return await self.commands.claim(
-                self.queue_name, self.id, want, lease_ms=self.toolkit.lease_ms, max_crashes=self.toolkit.max_crashes
+                self.queue_name,
+                self.id,
+                want,
+                lease_ms=self.toolkit.lease_ms,
+                max_crashes=self.toolkit.max_crashes,
+                takes_suspect=not any(attempt.is_suspect for attempt in self.running.values()),
             )
 
     async def _hand_back(self, asking: asyncio.Task[Claim]) -> None:

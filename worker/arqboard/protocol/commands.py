@@ -76,6 +76,7 @@ class Claimed:
     chunk_size: int
     chunk_items: int
     marks: str
+    crashes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,10 +256,17 @@ class Commands:
             args += [j.max_tries, _seconds(j.timeout), int(j.unique)]
         return int(await self._call("adopt", queue, *args))
 
-    async def claim(self, queue: str, worker: str, want: int, *, lease_ms: int, max_crashes: int) -> Claim:
-        """Start up to `want` due jobs of a queue. Tokens are unique as long as the worker's id is."""
+    async def claim(
+        self, queue: str, worker: str, want: int, *, lease_ms: int, max_crashes: int, takes_suspect: bool = True
+    ) -> Claim:
+        """Start up to `want` due jobs of a queue. Tokens are unique as long as the worker's id is.
+
+        A suspect has crashed workers as often as is just allowed; see `Claimed.crashes` and claim.lua.
+        """
         self._claims += 1
-        claimed, foreign = await self._call("claim", queue, worker, lease_ms, want, max_crashes, self._claims)
+        claimed, foreign = await self._call(
+            "claim", queue, worker, lease_ms, want, max_crashes, self._claims, int(takes_suspect)
+        )
         return Claim([_claimed(row) for row in claimed], [(i.decode(errors="replace"), blob) for i, blob in foreign])
 
     async def progress(self, reports: Sequence[Report]) -> list[bool]:
@@ -297,11 +305,11 @@ def parse_renewal(reply: Any) -> Renewal:
 
 
 def _claimed(row: list[Any]) -> Claimed:
-    raw_id, payload, token, job_try, run_at, flag, total, size, items, marks = row
+    raw_id, payload, token, job_try, run_at, flag, total, size, items, marks, crashes = row
     return Claimed(
         job_id=raw_id.decode(errors="replace"), payload=payload, token=token.decode(), job_try=job_try, run_at=run_at,
         is_aborted=flag == 1, has_crashed_often=flag == 2, chunk_total=total, chunk_size=size, chunk_items=items,
-        marks=marks.decode("ascii", "replace"),
+        marks=marks.decode("ascii", "replace"), crashes=crashes,
     )  # fmt: skip
 
 
