@@ -29,6 +29,11 @@ def test_secrets_are_redacted_by_name(name: str) -> None:
     assert json.loads(preview({name: "x", "plain": {name: "y"}})) == {name: REDACTED, "plain": {name: REDACTED}}
 
 
+def test_positional_secrets_are_redacted_by_their_parameters_name() -> None:
+    args, _ = preview_call(["anna", "hunter2", 3], {}, ["user", "password"])
+    assert json.loads(args) == ["anna", REDACTED, 3]
+
+
 def test_words_that_only_look_secret_stay() -> None:
     assert json.loads(preview({"max_tokens": 5, "spinner": 1})) == {"max_tokens": 5, "spinner": 1}
 

@@ -21,6 +21,7 @@ from arqboard import protocol as ours
 from arqboard.protocol import Outcome, Reader, State, WrongState
 from arqboard.protocol.commands import Commands
 from arqboard.running import create_worker, get_kwargs
+from arqboard.settings import ToolkitSettings
 from arqboard.submitting import find_function, submit
 
 from .conftest import StartWorker, running
@@ -423,6 +424,13 @@ def test_a_settings_class_may_inherit() -> None:
 
     assert get_kwargs(Settings) == {"functions": [add], "max_jobs": 4}
     assert get_kwargs({"functions": [add], "x": 1}) == {"functions": [add]}
+
+
+async def test_settings_that_make_no_sense_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"heartbeat of 0\.3 s or less"):
+        ToolkitSettings(lease=1.0, heartbeat=0.5)
+    with pytest.raises(ValueError, match="Extra inputs"):
+        create_worker({"functions": [add], "handle_signals": False, "arqboard": {"leese": 5}})
 
 
 async def test_a_settings_class_makes_a_worker() -> None:

@@ -79,7 +79,7 @@ class Adopter:
 
     def _describe(self, job_id: str, payload: bytes) -> Adoption:
         call = self._read(job_id, payload)
-        args, kwargs = preview_call(call.args, call.kwargs)
+        args, kwargs = preview_call(call.args, call.kwargs, self._worker.registry.positional_names(call.function))
         function = self._worker.functions.get(call.function)
         tries = function.max_tries if function else None
         timeout = function.timeout_s if function else None

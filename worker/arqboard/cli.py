@@ -1,4 +1,4 @@
-"""The `arqboard-worker` command, which takes what arq's own command takes."""
+"""The `arqboard-worker` command. It takes what arq's own takes, but for `--watch`."""
 
 from __future__ import annotations
 

@@ -31,14 +31,22 @@ class Registry:
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
         self._started = int(time.time() * 1000)
+        self._infos = {name: self._describe(name, function) for name, function in worker.functions.items()}
 
     async def publish_functions(self) -> None:
         """Tell the dashboard what can be submitted, with signatures, types, defaults and docs."""
-        infos = [self._describe(name, f) for name, f in self._worker.functions.items() if not isinstance(f, CronJob)]
-        if infos:
+        shown = {
+            name: info for name, info in self._infos.items() if not isinstance(self._worker.functions[name], CronJob)
+        }
+        if shown:
             client: Client = self._worker.pool
             key = self._worker.commands.keys.functions
-            await client.hset(key, mapping={info.name: info.model_dump_json() for info in infos})
+            await client.hset(key, mapping={name: info.model_dump_json() for name, info in shown.items()})
+
+    def positional_names(self, function: str) -> list[str]:
+        """What positional arguments are called, so that secrets among them can be told by name."""
+        info = self._infos.get(function)
+        return [p.name for p in info.parameters if p.kind in ("positional", "normal")] if info else []
 
     def _describe(self, name: str, function: Any) -> FunctionInfo:
         worker = self._worker
@@ -66,6 +74,7 @@ class Registry:
             "failed": worker.jobs_failed,
             "version": version("arqboard"),
             "rss": _rss(),
+            "heartbeat": worker.toolkit.heartbeat,
         }
 
     async def leave(self) -> None:

@@ -2,35 +2,46 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class ToolkitSettings(BaseSettings):
-    """All times in seconds."""
+    """All times in seconds. A setting that does not exist or makes no sense is refused."""
 
-    model_config = SettingsConfigDict(env_prefix="ARQBOARD_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="ARQBOARD_", frozen=True, extra="forbid")
 
-    prefix: str = Field("arqboard:", min_length=1, max_length=100)
+    prefix: str = Field(default="arqboard:", min_length=1, max_length=64)
     """of our keys in Redis; installations with different prefixes don't see each other"""
-    lease: float = Field(10.0, ge=1)
+    lease: float = Field(default=10.0, ge=1, le=3600)
     """a job whose worker says nothing for so long starts again elsewhere"""
-    heartbeat: float = Field(2.0, gt=0)
-    """between two renewals of the leases"""
-    flush: float = Field(0.1, gt=0)
+    heartbeat: float = Field(default=2.0, gt=0)
+    """between two renewals of the leases; at most a third of the lease"""
+    flush: float = Field(default=0.1, gt=0)
     """between two writes of progress while somebody looks"""
-    idle_flush: float = Field(0.3, gt=0)
+    idle_flush: float = Field(default=0.3, gt=0)
     """the same while nobody looks"""
-    keep_jobs: int = Field(100_000, ge=1)
+    keep_jobs: int = Field(default=100_000, ge=1)
     """ended jobs in the history"""
-    keep_jobs_for: float = Field(7 * 86_400.0, gt=0)
+    keep_jobs_for: float = Field(default=7 * 86_400.0, gt=0)
     """age at which an ended job leaves the history"""
-    max_crashes: int = Field(3, ge=1)
+    max_crashes: int = Field(default=3, ge=1)
     """a job that has killed so many workers fails as such"""
-    abort_grace: float = Field(10.0, ge=0)
+    abort_grace: float = Field(default=10.0, ge=0)
     """a job that ignores its cancellation for so long is given up"""
     record: bool = True
-    """False leaves the toolkit out of sight: progress and marks are dropped (for measuring their cost)"""
+    """False drops progress and chunk marks (for measuring what they cost)"""
+
+    @model_validator(mode="after")
+    def _renews_in_time(self) -> Self:
+        if self.heartbeat > self.lease / 3:
+            raise ValueError(
+                f"heartbeat is {self.heartbeat:g} s and lease {self.lease:g} s: a lease has to outlive two lost"
+                f" heartbeats, so use a heartbeat of {self.lease / 3:.1f} s or less"
+            )
+        return self
 
     @property
     def lease_ms(self) -> int:

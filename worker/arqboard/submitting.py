@@ -42,7 +42,8 @@ async def submit(
     """
     call = info.bind(args, kwargs, lax=lax)
     target = queue or info.queue or ArqKeys.default_queue
-    shown_args, shown_kwargs = preview_call(call.args, call.kwargs)
+    names = [p.name for p in info.parameters if p.kind in ("positional", "normal")]
+    shown_args, shown_kwargs = preview_call(call.args, call.kwargs, names)
     named: dict[str, Any] = {"job_id": job_id} if job_id else {}
     return await commands.submit(
         Submission(

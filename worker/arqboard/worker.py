@@ -100,8 +100,8 @@ class Worker(arq.worker.Worker):
         self.commands = Commands(self.pool, keys)
         self.reporter = Reporter(self.commands, self.toolkit, self._on_lost)
         self.outbox = Outbox(self.commands, self.reporter, self.toolkit)
-        self.adopter = Adopter(self)
         self.registry = Registry(self)
+        self.adopter = Adopter(self)
         self.leases = LeaseKeeper(
             synchronous_client(self.pool),
             keys,

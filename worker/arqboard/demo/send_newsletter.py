@@ -30,8 +30,8 @@ async def send_newsletter(
     """Send a newsletter to many people.
 
     Batches of 100 go out over several SMTP connections at once. A batch with refused addresses is marked as
-    failed and the others go on; a retry sends only the batches that are not done. Every `bad_every`th address
-    is one that the server refuses (0: none). `pause` is slept after each mail.
+    failed and the others go on; the result lists it. When the worker dies, only batches that are not done are
+    sent again. Every `bad_every`th address is one that the server refuses (0: none). `pause` is slept after each mail.
     """
     server: MailServer = ctx["mail"]
 

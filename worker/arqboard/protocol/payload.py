@@ -52,9 +52,11 @@ def preview(value: Any) -> str:
     return json.dumps(_shorten(text, MAX_PREVIEW // 2), ensure_ascii=False)
 
 
-def preview_call(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[str, str]:
-    """Previews of both parts of a call: always a JSON list and a JSON object."""
-    shown_args, shown_kwargs = preview(list(args)), preview(dict(kwargs))
+def preview_call(args: Sequence[Any], kwargs: Mapping[str, Any], names: Sequence[str] = ()) -> tuple[str, str]:
+    """Previews of both parts of a call: always a JSON list and a JSON object. `names` of the positional arguments."""
+    secret = [bool(_SECRET.search(name)) for name in names] + [False] * len(args)
+    shown_args = preview([REDACTED if hide else value for value, hide in zip(args, secret, strict=False)])
+    shown_kwargs = preview(dict(kwargs))
     if not shown_args.startswith("["):
         shown_args = json.dumps([json.loads(shown_args)])
     if not shown_kwargs.startswith("{"):

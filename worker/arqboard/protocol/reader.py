@@ -69,7 +69,7 @@ class QueueInfo:
 
 @dataclass(frozen=True, slots=True)
 class WorkerInfo:
-    """A worker process as it last reported. `seen` is ms since 1970; `alive` is false after 6 s of silence."""
+    """A worker process as it last reported. `seen` is ms since 1970; `alive` is false after three missed heartbeats."""
 
     id: str
     host: str
@@ -344,7 +344,8 @@ def _worker(worker_id: str, seen: int, now: int, blob: Any) -> WorkerInfo | None
             id=worker_id, host=d.get("host", ""), pid=int(d.get("pid", 0)), queue=d.get("queue", ""),
             slots=int(d.get("slots", 0)), running=[str(i) for i in json.loads(d.get("running", "[]"))],
             functions=[str(f) for f in json.loads(d.get("functions", "[]"))], started=int(d.get("started", 0)),
-            seen=seen, alive=now - seen < 6000, done=int(d.get("done", 0)), failed=int(d.get("failed", 0)),
+            seen=seen, alive=now - seen < 3000 * float(d.get("heartbeat", 2)),
+            done=int(d.get("done", 0)), failed=int(d.get("failed", 0)),
             version=d.get("version", ""), lag_ms=float(d.get("lag_ms", 0)), rss=int(d.get("rss", 0)),
         )  # fmt: skip
     except (ValueError, TypeError, AttributeError):
