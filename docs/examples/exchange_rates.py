@@ -17,4 +17,4 @@ async def fetch_rates(ctx: dict[str, Any], url: str) -> dict[str, float]:
 
 
 class WorkerSettings:
-    functions = (func(fetch_rates, max_tries=5, timeout=30),)
+    functions = [func(fetch_rates, max_tries=5, timeout=30)]

@@ -22,4 +22,4 @@ def compress(file: str, level: int) -> None:
 
 
 class WorkerSettings:
-    functions = (compress_logs,)
+    functions = [compress_logs]

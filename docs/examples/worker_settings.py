@@ -7,7 +7,7 @@ TOOLKIT = {"keep_jobs_for": 30 * 86_400, "max_crashes": 1}
 
 
 class WorkerSettings:
-    functions = (compress_logs,)
+    functions = [compress_logs]
     redis_settings = RedisSettings.from_dsn(os.environ["REDIS_URL"])
     max_jobs = 20
     job_timeout = 3600

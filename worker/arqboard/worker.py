@@ -31,6 +31,7 @@ from .outcomes import Aborted, Again, End, Failure, HandedOver, Success
 from .progress import Live
 from .protocol.commands import Claim, Claimed, Commands, Renewal
 from .protocol.keys import Keys
+from .protocol.server import complaints
 from .registry import Registry
 from .reporter import AWAY, Reporter
 from .settings import ToolkitSettings
@@ -89,6 +90,8 @@ class Worker(arq.worker.Worker):
             )
         logger.info("Starting worker for %d functions: %s", len(self.functions), ", ".join(self.functions))
         await log_redis_info(self.pool, logger.info)
+        for complaint in await complaints(self.pool):
+            logger.warning(complaint)
         self.ctx["redis"] = self.pool
         if not self._duties:
             await self._start_duties()
