@@ -526,6 +526,82 @@ async def test_a_waiting_job_can_be_deleted_and_never_runs(commands: Commands) -
     assert await claim(commands) == []
 
 
+# two at once
+
+
+async def running_job(commands: Commands, job_id: str = "j1") -> Claimed:
+    await commands.submit(submission(job_id))
+    [attempt] = await claim(commands, 1)
+    return attempt
+
+
+async def test_two_finishes_at_once_end_the_job_once(commands: Commands, reader: Reader) -> None:
+    attempt = await running_job(commands)
+    codes = await asyncio.gather(*(finish(commands, end) for end in [succeeded(attempt), failed(attempt)] * 4))
+    assert all(code == [True] for code in codes)  # the same attempt: a repeat is answered as written
+    minute = (await reader.minutes(2))[-1]
+    assert minute.succeeded + minute.failed == 1
+    assert (await reader.counts())[(await reader.get("j1")).state] == 1
+
+
+async def test_two_retry_laters_at_once_queue_the_job_once(commands: Commands, reader: Reader, redis: Any) -> None:
+    attempt = await running_job(commands)
+    later = Later("j1", attempt.token, 0, Outcome.RETRY)
+    assert await asyncio.gather(*(commands.retry_later([later]) for _ in range(6))) == [[True]] * 6
+    assert (await reader.minutes(2))[-1].retried == 1
+    assert await redis.zcard(QUEUE) == 1
+    assert len(await claim(commands)) == 1
+
+
+async def test_a_finish_raced_with_a_retry_later_has_one_outcome(commands: Commands, reader: Reader) -> None:
+    for n in range(30):
+        attempt = await running_job(commands, f"j{n}")
+        later = Later(attempt.job_id, attempt.token, 60_000, Outcome.RETRY)
+        await asyncio.gather(commands.retry_later([later]), finish(commands, succeeded(attempt)))
+        counts = await reader.counts()
+        assert sum(counts.values()) == n + 1
+        assert (await reader.get(f"j{n}")).state in (State.RETRYING, State.SUCCEEDED)
+
+
+async def test_a_heartbeat_raced_with_the_finish_leaves_no_lock(commands: Commands, redis: Any) -> None:
+    for n in range(30):
+        attempt = await running_job(commands, f"j{n}")
+        await asyncio.gather(
+            renew(redis, commands, {attempt.job_id: attempt.token}), finish(commands, succeeded(attempt))
+        )
+        assert await redis.exists(ArqKeys.in_progress(attempt.job_id)) == 0
+    assert await redis.zcard(QUEUE) == 0
+
+
+async def test_progress_and_marks_at_once_keep_the_counts_right(commands: Commands, reader: Reader) -> None:
+    attempt = await running_job(commands)
+    marks = [ChunkReport(report(attempt, n), 20, 5, 100, {n: "d", (n + 1) % 20: "r"}) for n in range(20)]
+    await asyncio.gather(
+        *(commands.mark([m]) for m in marks), *(commands.progress([report(attempt, 7)]) for _ in marks)
+    )
+    counts = (await reader.get("j1")).chunks
+    letters = await reader.chunk_marks("j1")
+    assert counts is not None
+    assert (counts.done, counts.running, counts.waiting) == tuple(letters.count(letter) for letter in "dr.")
+
+
+async def test_two_promotes_at_once_promote_once(commands: Commands, reader: Reader, redis: Any) -> None:
+    await commands.submit(submission(defer_ms=60_000))
+    await redis.zadd(commands.keys.jobs("deferred"), {"j1": 1})
+    assert sum(await asyncio.gather(*(commands.promote() for _ in range(5)))) == 1
+    assert (await reader.counts())[State.QUEUED] == 1
+
+
+async def test_an_abort_raced_with_the_finish_has_one_outcome(commands: Commands, reader: Reader) -> None:
+    for n in range(30):
+        attempt = await running_job(commands, f"j{n}")
+        answers = await asyncio.gather(
+            commands.abort(attempt.job_id), finish(commands, succeeded(attempt)), return_exceptions=True
+        )
+        assert isinstance(answers[0], WrongState) or answers[0] is State.RUNNING
+        assert (await reader.get(f"j{n}")).state is State.SUCCEEDED
+
+
 # every verb
 
 
