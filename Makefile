@@ -12,10 +12,10 @@ CONSTRAINTS := $(if $(LOCKED),-c requirements-dev.lock)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup test browser check bench lock clean
+.PHONY: help run setup test browser check bench screenshots lock clean
 
 help:  ## List what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: setup  ## Start a Redis, a worker with demo tasks and the dashboard (PORT, REDIS_URL, ARQBOARD_DATA)
 	@$(BIN)/arqboard up --port $(PORT)
@@ -32,7 +32,10 @@ check: $(VENV)/installed-dev  ## Lint and check the types
 	$(BIN)/pyright
 
 bench: $(VENV)/installed-dev browser  ## Measure what docs/performance.md says
-	@set -e; for script in bench/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script; done
+	$(BIN)/python bench/run_all.py
+
+screenshots: $(VENV)/installed-dev browser  ## Take the pictures of the README anew
+	$(BIN)/python docs/screenshots.py
 
 lock: $(VENV)/installed-dev  ## Write down the versions in .venv as those we test with
 	$(BIN)/python -m pip --disable-pip-version-check freeze --exclude-editable > requirements-dev.lock

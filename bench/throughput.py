@@ -83,11 +83,10 @@ class UnrecordedWorker(Worker):
     async def _start_duties(self) -> None:
         await super()._start_duties()
         self.commands = self.outbox._commands = Unrecorded(self.pool, self.commands.keys)
-        self.adopter.search = _nothing  # type: ignore[method-assign]
 
-
-async def _nothing() -> None:
-    return None
+    async def _housekeep(self) -> None:
+        """No records for what waits."""
+        await asyncio.Event().wait()
 
 
 async def fill(port: int, jobs: int, function: str, *, recorded: bool) -> None:

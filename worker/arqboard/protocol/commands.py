@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -134,10 +135,10 @@ class Ended:
     traceback: str = ""
     keep_lock_ms: int = 0
 
-    def argv(self) -> list[Any]:
+    def told(self) -> list[Any]:
         return [
-            self.job_id, self.token, self.outcome.value, self.result, self.keep_result_ms, self.preview,
-            self.error_type, self.error, self.traceback, self.keep_lock_ms,
+            self.job_id, self.token, self.outcome.value, self.keep_result_ms, self.preview, self.error_type, self.error,
+            self.traceback, self.keep_lock_ms,
         ]  # fmt: skip
 
 
@@ -281,7 +282,8 @@ class Commands:
 
     async def finish(self, ended: Sequence[Ended], *, keep_jobs: int, keep_jobs_ms: int) -> list[bool]:
         """Write ends of jobs; False where another attempt owns the job and this end was discarded."""
-        codes = await self._call("finish", keep_jobs, keep_jobs_ms, *(a for e in ended for a in e.argv()))
+        told = json.dumps([e.told() for e in ended])
+        codes = await self._call("finish", keep_jobs, keep_jobs_ms, told, *(e.result for e in ended))
         return [code > 0 for code in codes]
 
     async def retry_later(self, later: Sequence[Later]) -> list[bool]:

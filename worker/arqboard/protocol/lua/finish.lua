@@ -1,8 +1,9 @@
 -- finish: the ends of jobs, many in one call, each fenced by its attempt token.
 --
--- ARGV  1 prefix  2 ended jobs to keep  3 ms to keep them, then per job: id  token  outcome (succeeded, failed,
---       aborted)  result blob or ""  ms to keep it (-1 for ever, 0 not at all)  result preview (JSON)  error type
---       error  traceback  ms to keep arq's lock (cron jobs; else 0)
+-- ARGV  1 prefix  2 ended jobs to keep  3 ms to keep them  4 the ends, a JSON list of lists: id, token, outcome
+--       (succeeded, failed, aborted), ms to keep the result (-1 for ever, 0 not at all), result preview, error type,
+--       error, traceback, ms to keep arq's lock (cron jobs; else 0); then the result blob or "" of each.
+--       One JSON text, since ten arguments a job cost the client more than all the rest of the call.
 -- Returns one number per job: 1 written, 2 written earlier (a lost reply), 0 discarded: another attempt owns the job
 --       or it has ended; the late end is kept among the attempts.
 -- Announces each. Trims a little of the oldest history.
@@ -27,10 +28,10 @@ local function clear_arqs_keys(id, outcome, keep_lock)
   end
 end
 
-local function write(id, i, job)
-  local outcome = ARGV[i + 2]
-  store_result(id, ARGV[i + 3], tonumber(ARGV[i + 4]))
-  clear_arqs_keys(id, outcome, tonumber(ARGV[i + 9]))
+local function write(id, ended, blob, job)
+  local outcome = ended[3]
+  store_result(id, blob, ended[4])
+  clear_arqs_keys(id, outcome, ended[9])
   zrem(job[4], id)
   zrem('arq:abort', id)
   if tonumber(job[6] or 0) > 0 then fail_running_chunks(id) end
@@ -38,18 +39,18 @@ local function write(id, i, job)
   index(outcome, job[4], job[3], now, id)
   zadd(prefix .. 'ended', now, id)
   change(id, 'state', outcome, 'ended', now)
-  if ARGV[i + 5] ~= '' then redis.call('HSET', job_key(id), 'result', ARGV[i + 5]) end
-  if ARGV[i + 6] ~= '' then
-    redis.call('HSET', job_key(id), 'error_type', ARGV[i + 6], 'error', ARGV[i + 7], 'traceback', ARGV[i + 8])
+  if ended[5] ~= '' then redis.call('HSET', job_key(id), 'result', ended[5]) end
+  if ended[6] ~= '' then
+    redis.call('HSET', job_key(id), 'error_type', ended[6], 'error', ended[7], 'traceback', ended[8])
   end
   count(outcome)
   count(outcome .. '|' .. job[3])
   count_time('run', math.max(0, now - tonumber(job[5])))
 end
 
-local function discard(id, i)
+local function discard(id, ended)
   if redis.call('EXISTS', job_key(id)) == 0 then return end
-  push_attempt(id, { 0, now, now, ARGV[i + 1], 'discarded', ARGV[i + 6] ~= '' and ARGV[i + 6], ARGV[i + 7], false })
+  push_attempt(id, { 0, now, now, ended[2], 'discarded', ended[6] ~= '' and ended[6], ended[7], false })
   change(id)
 end
 
@@ -66,17 +67,17 @@ local function trim()
 end
 
 local codes = {}
-for i = 4, #ARGV, 10 do
-  local id, token = ARGV[i], ARGV[i + 1]
+for n, ended in ipairs(cjson.decode(ARGV[4])) do
+  local id, token = ended[1], ended[2]
   local job = redis.call('HMGET', job_key(id), 'state', 'token', 'function', 'queue', 'started', 'chunk_running')
   local lock = redis.call('GET', 'arq:in-progress:' .. id)
   if job[1] == 'running' and job[2] == token and (not lock or lock == token) then
-    write(id, i, job)
+    write(id, ended, ARGV[4 + n], job)
     codes[#codes + 1] = 1
   elseif job[1] and terminal[job[1]] and job[2] == token then
     codes[#codes + 1] = 2
   else
-    discard(id, i)
+    discard(id, ended)
     codes[#codes + 1] = 0
   end
 end
