@@ -3,33 +3,38 @@
 (() => {
   'use strict';
   const SILENCE_MS = 40000;   // the server says something every 15 s
-  const ROOM = 15000;         // a message may have 16 KB
-  const page = { socket: null, element: null, shown: '', heard: 0, epoch: null, ahead: 0, away: 0, timer: 0, ended: false };
+  const ROOM = 16000;         // bytes for what is shown: a message may have 16 KB
+  const page = { socket: null, element: null, shown: '', heard: 0, epoch: null, ahead: 0, away: 0, timer: 0, ended: '' };
   const all = (selector, root = document) => root.querySelectorAll(selector);
   const setText = (el, text) => { if (el && el.textContent !== text) el.textContent = text; };
 
   /* What is on the page */
 
+  const bytes = text => new TextEncoder().encode(text).length;
+  const version = el => +el?.dataset.v || 0;
+  /* A row is named once, with its own version and that of the progress cell inside it. */
   function shown() {
-    const live = {};
+    const live = {}, rows = Object.create(null);   // an id can be anything, even __proto__
     let size = 0;
-    for (const el of all('[data-live]')) {
+    for (const el of all('[data-live]:not([data-live^="prog:"])')) {
       const key = el.dataset.live;
-      const version = key.startsWith('list:') ? (el.dataset.firstPage === 'true' ? 1 : 0) : +el.dataset.v || 0;
-      size += 2 * key.length + 24;   // a name can need escapes
-      if (size < ROOM) live[key] = version;
+      size += bytes(JSON.stringify(key)) + 24;     // 24: two versions and what is around them
+      if (size > ROOM) break;
+      if (key.startsWith('row:')) rows[key.slice(4)] = [version(el), version(el.querySelector('[data-live^="prog:"]'))];
+      else live[key] = key.startsWith('list:') ? +(el.dataset.firstPage === 'true') : version(el);
     }
-    return live;
+    return { live, rows };
   }
+  const names = ({ live, rows }) => JSON.stringify([Object.keys(live), Object.keys(rows)]);
   const send = message => { if (page.socket?.readyState === WebSocket.OPEN) page.socket.send(JSON.stringify(message)); };
   function tell(kind, more) {
-    const live = shown();
-    page.shown = Object.keys(live).join();
-    send({ t: kind, live, ...more });
+    const now = shown();
+    page.shown = names(now);
+    send({ t: kind, ...now, ...more });
   }
   function changed() {
     clearTimeout(page.timer);
-    page.timer = setTimeout(() => { if (Object.keys(shown()).join() !== page.shown) tell('watch'); }, 30);
+    page.timer = setTimeout(() => { if (names(shown()) !== page.shown) tell('watch'); }, 30);
   }
   const build = () => document.querySelector('meta[name=arqboard-build]')?.content ?? '';
 
@@ -65,13 +70,15 @@
 
   htmx.registerExtension('live', {
     htmx_ws_after_connection(element, { connection }) {
-      Object.assign(page, { element, socket: connection.socket, heard: Date.now(), ended: false, away: 0 });
+      Object.assign(page, { element, socket: connection.socket, heard: Date.now(), ended: '', away: 0 });
       tell('hello', { p: 1, b: build() });
     },
     htmx_ws_close(_, { code }) {
       page.away = 0;
-      page.ended = code === 1008 || code >= 4000;   // refused: trying again would not help
-      state(page.ended ? 'closed' : navigator.onLine ? 'reconnecting' : 'offline');
+      if (code === 4401) page.ended = 'signed-out';
+      else if (code === 1008 || code >= 4000) page.ended = 'closed';   // refused: trying again would not help
+      else if (code === 1006 && !page.ended) askWhetherSignedIn();
+      state(page.ended || (navigator.onLine ? 'reconnecting' : 'offline'));
     },
     htmx_ws_after_message_incoming(_, { message }) {
       page.heard = Date.now();
@@ -79,13 +86,19 @@
       hear[m.t]?.(m);
     },
     htmx_before_swap() { rememberFocus(); },
-    htmx_after_swap() { restoreFocus(); announce(); tick(); changed(); },
+    htmx_after_swap() { restoreFocus(); announce(); tick(); changed(); fade(); },
     // A late answer or an older frame never overwrites what is newer. 0 means that there is no version.
     htmx_before_morph_node(_, { oldNode, newNode }) {
       const before = +oldNode.dataset?.v, after = +newNode.dataset?.v;
       return !(after > 0 && after < before && oldNode.dataset.live === newNode.dataset.live);
     },
   });
+
+  /* A refused handshake looks like a server that is away; whether this page would still be shown tells them apart. */
+  async function askWhetherSignedIn() {
+    const answer = await fetch(location.href, { method: 'HEAD', redirect: 'manual', cache: 'no-store' }).catch(() => null);
+    if (answer?.type === 'opaqueredirect' && page.socket?.readyState !== WebSocket.OPEN) state(page.ended = 'signed-out');
+  }
 
   /* Half-open sockets, and pages that come back from the cache. Never close(): hx-ws would take it as final. */
 
@@ -94,16 +107,18 @@
     if (page.element && !page.ended && !document.hidden && Date.now() - page.heard > SILENCE_MS) reopen();
   }, 5000);
   addEventListener('pageshow', event => { if (event.persisted && page.element) reopen(); });
-  addEventListener('offline', () => state('offline'));
+  addEventListener('offline', () => { if (!page.ended) state('offline'); });
 
   /* The pill */
 
-  const LABELS = { live: 'Live', reconnecting: 'Reconnecting…', offline: 'Offline', closed: 'Not live: reload the page' };
+  const LABELS = { live: 'Live', reconnecting: 'Reconnecting…', offline: 'Offline', closed: 'Not live: reload the page', 'signed-out': 'Sign in again' };
   function state(name) {
     for (const el of all('[data-live-state]')) {
       if (el.dataset.liveState !== name) el.dataset.liveState = name;
       const text = name === 'stale' ? `Redis away, ${span(Date.now() - page.away)} old` : LABELS[name];
-      setText(el.querySelector('[data-label]'), text);
+      const label = el.querySelector('[data-label]');
+      setText(label, text);
+      if (page.ended) label.href = location.pathname + location.search; else label.removeAttribute('href');
     }
   }
 
@@ -136,7 +151,7 @@
     if (list.dataset.firstPage === 'true' && !isRead(list)) refresh(list); else offer(list);
   });
 
-  /* Clicks: new jobs, and copies */
+  /* Clicks: new jobs, copies, notes to be dismissed */
 
   addEventListener('click', event => {
     const more = event.target.closest('[data-live-more]'), list = more?.closest('[data-live^="list:"]');
@@ -148,7 +163,16 @@
     }
     const copy = event.target.closest('[data-copy]');
     if (copy) navigator.clipboard?.writeText(copy.dataset.copy).then(() => say('Copied'), () => say('Could not copy'));
+    if (event.target.closest('[data-dismiss]')) event.target.closest('.toast').remove();
   });
+
+  /* Good news goes by itself, a refusal stays until it is dismissed; of both there are few */
+
+  function fade() {
+    const toasts = [...all('#toasts > .toast')];
+    for (const el of toasts.slice(0, -3)) el.remove();
+    for (const el of toasts) if (!el.classList.contains('bad')) setTimeout(() => el.remove(), 6000);
+  }
 
   /* Focus: when a swap takes away what had it, the link of the same row gets it */
 
@@ -202,5 +226,5 @@
   }
   setInterval(() => { if (!document.hidden) tick(); }, 1000);
   document.addEventListener('visibilitychange', () => { if (!document.hidden) tick(); });
-  document.addEventListener('DOMContentLoaded', () => { announce(); tick(); });
+  document.addEventListener('DOMContentLoaded', () => { announce(); tick(); fade(); });
 })();

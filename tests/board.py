@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import enum
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal
 
@@ -13,6 +14,7 @@ from arqboard.protocol import FunctionInfo
 from arqboard_dashboard.app import create_app
 from arqboard_dashboard.appkeys import GATE, OVERVIEW
 from arqboard_dashboard.settings import Settings
+from arqboard_dashboard.views import FieldView
 
 Client = TestClient[Any, Any]
 MakeClient = Callable[..., Awaitable[Client]]
@@ -39,7 +41,39 @@ async def total(ctx: dict[Any, Any], *numbers: float) -> float:
 async def nothing(ctx: dict[Any, Any]) -> None: ...
 
 
+class Colour(enum.Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+async def everything(
+    ctx: dict[Any, Any],
+    text: str,
+    count: Annotated[int, Field(gt=0, le=9)],
+    share: float = 0.5,
+    flag: bool = True,
+    colour: Colour = Colour.RED,
+    level: Literal[1, 2, "max"] = 1,
+    maybe: bool | None = None,
+    day: dt.date | None = None,
+    at: dt.datetime | None = None,
+    clock: dt.time | None = None,
+    items: list[int] = [1, 2],  # noqa: B006 - the default is only described
+    either: int | str = 0,
+    unknown: Any = None,
+    note: Annotated[str, Field(max_length=5000)] = "",
+) -> None: ...
+
+
 FUNCTIONS = {f.__name__: FunctionInfo.of(f.__name__, f) for f in (resize, total, nothing)}
+
+
+EVERYTHING = FunctionInfo.of("everything", everything)
+
+
+def by_name(fields: list[FieldView]) -> dict[str, FieldView]:
+    """The inputs of a form by the names of their parameters."""
+    return {view.name.removeprefix("arg."): view for view in fields}
 
 
 def form_token(client: Client) -> str:

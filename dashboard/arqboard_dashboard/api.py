@@ -63,8 +63,11 @@ async def jobs(request: web.Request) -> web.Response:
 
 
 async def job(request: web.Request) -> web.Response:
+    """One job. Who asks about a running one looks at it, so its worker reports at full rate from now on."""
     reader = request.app[READER]
     found = await readable(reader, id_of(request))
+    if found.state is State.RUNNING:
+        await request.app[OVERVIEW].looking.get()
     return _json(job_json(request.app, found, await reader.attempts(found)))
 
 

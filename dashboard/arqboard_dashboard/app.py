@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from aiohttp import web
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError as LostConnection
@@ -16,7 +16,7 @@ from redis.exceptions import ConnectionError as LostConnection
 from arqboard.protocol import Keys, Reader
 from arqboard.protocol.commands import Commands
 
-from . import auth, errors, guard, metrics
+from . import answers, auth, guard, metrics, store
 from .appkeys import (
     BUILD,
     COMMANDS,
@@ -31,6 +31,7 @@ from .appkeys import (
     RENDERER,
     SETTINGS,
     STATIC,
+    VISITS,
 )
 from .assets import STATIC as STATIC_FILES
 from .assets import TEMPLATES
@@ -41,12 +42,10 @@ from .place import base
 from .render import Renderer
 from .routes import ROUTES
 from .settings import Settings
+from .visits import Visits, checking
 
-#: Seconds until a read or write is given up: a page answers within two, whatever Redis does.
-REDIS_SECONDS = 1.5
-MAX_CONNECTIONS = 64
 #: The order counts: what is counted, then told, then refused, then let in, then believed.
-MIDDLEWARES = [metrics.count, errors.tell, guard.known_host, guard.own_origin, auth.admit, guard.form_token]
+MIDDLEWARES = [metrics.count, answers.tell, guard.known_host, guard.own_origin, auth.admit, guard.form_token]
 
 
 def create_app(settings: Settings | None = None, *, redis: Redis | None = None) -> web.Application:
@@ -72,10 +71,10 @@ def create_app(settings: Settings | None = None, *, redis: Redis | None = None) 
 def _connect(app: web.Application, settings: Settings, given: Redis | None) -> None:
     keys = Keys(settings.prefix)
     again = Retry(ExponentialBackoff(cap=0.1, base=0.02), 1, supported_errors=(LostConnection,))
-    app[REDIS] = given or _client(settings, retry=again)
-    app[PATIENT_REDIS] = given or _client(settings, patient=True)
+    app[REDIS] = given or store.prompt(settings.redis_url, retry=again)
+    app[PATIENT_REDIS] = given or store.patient(settings.redis_url)
     app[READER] = Reader(app[REDIS], keys)
-    writing = given or _client(settings)
+    writing = given or store.prompt(settings.redis_url)
     app[COMMANDS] = Commands(writing, keys)
     if given is None:
         clients = (app[REDIS], app[PATIENT_REDIS], writing)
@@ -86,21 +85,6 @@ def _connect(app: web.Application, settings: Settings, given: Redis | None) -> N
                 await client.aclose()
 
         app.cleanup_ctx.append(close_clients)
-
-
-def _client(settings: Settings, *, retry: Retry | None = None, patient: bool = False) -> Redis:
-    """Connects when it is needed, so the dashboard starts, and says so, while Redis is away."""
-    # the plain pool connects one at a time, so behind a Redis that hangs requests would wait in a row
-    pool = BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType] - redis types no kwargs
-        settings.redis_url,
-        socket_connect_timeout=REDIS_SECONDS,
-        socket_timeout=None if patient else REDIS_SECONDS,
-        health_check_interval=15 if patient else 0,
-        retry=retry,
-        max_connections=MAX_CONNECTIONS,
-        timeout=REDIS_SECONDS,
-    )
-    return Redis.from_pool(pool)
 
 
 def _go_live(app: web.Application) -> None:
@@ -114,11 +98,17 @@ def _go_live(app: web.Application) -> None:
         build=app[BUILD],
     )
     hub = app[HUB] = Hub(max_sockets=app[SETTINGS].max_sockets)
-    app[FEED] = Feed(app[PATIENT_REDIS], app[READER], renderer, hub, overview)
+    app[FEED] = Feed(app[PATIENT_REDIS], app[READER], app[COMMANDS], renderer, hub, overview)
+    app[VISITS] = Visits(app[GATE], hub)
     app[METRICS] = metrics.Metrics()
     metrics.watch(app)
-    app.cleanup_ctx.append(_feeding)
+    app.on_startup.insert(0, _warm_up)
+    app.cleanup_ctx.extend((_feeding, checking))
     app.on_shutdown.append(_close_sockets)
+
+
+async def _warm_up(app: web.Application) -> None:
+    app[RENDERER].warm()
 
 
 async def _feeding(app: web.Application) -> AsyncIterator[None]:

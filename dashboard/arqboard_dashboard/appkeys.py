@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .metrics import Metrics
     from .overview import Overview
     from .render import Renderer
+    from .visits import Visits
 
 SETTINGS = web.AppKey("settings", Settings)
 #: For reads: short deadlines, one more try after a lost connection.
@@ -34,6 +35,7 @@ FEED: web.AppKey[Feed] = web.AppKey("feed")
 OVERVIEW: web.AppKey[Overview] = web.AppKey("overview")
 METRICS: web.AppKey[Metrics] = web.AppKey("metrics")
 GATE: web.AppKey[Gate] = web.AppKey("gate")
+VISITS: web.AppKey[Visits] = web.AppKey("visits")
 #: Set on a request that was let in; error pages show strangers nothing.
 ADMITTED = web.RequestKey("admitted", bool)
 #: Changes with every release; pages of another build reload themselves.
@@ -56,4 +58,5 @@ __all__ = [
     "RENDERER",
     "SETTINGS",
     "STATIC",
+    "VISITS",
 ]

@@ -50,12 +50,22 @@ class Attempts:
         self.failures.pop(address, None)
 
 
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What a cookie with a right signature says."""
+
+    expires: int
+    """seconds since 1970"""
+    name: str
+
+
 class Gate:
     """Signs and checks what proves that somebody may come in."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._secret = settings.secret.get_secret_value().encode()
+        self._ended: set[Session] = set()
         self.attempts = Attempts()
         self.form_token = self._sign("form")
         """one for the whole installation, so that shared fragments hold nothing personal"""
@@ -75,16 +85,29 @@ class Gate:
         return scheme.lower() == "bearer" and bool(bearer) and _equal(given.strip(), bearer)
 
     def new_session(self) -> str:
-        """A cookie that is good until it expires, the secret changes, or the password does."""
+        """A cookie that is good until it expires or is ended, the secret changes, or the password does."""
         expires = int(time.time() + self._settings.session_hours * 3600)
         claim = f"{expires}.{token_hex(8)}"
         return f"{claim}.{self._sign('session', claim, *self._settings.passwords)}"
 
     def is_session(self, cookie: str) -> bool:
-        claim, _, signature = cookie.rpartition(".")
-        if not _equal(signature, self._sign("session", claim, *self._settings.passwords)):
-            return False
-        return int(claim.partition(".")[0]) > time.time()
+        session = self._session(cookie)
+        return session is not None and not self.is_over(session)
+
+    def is_over(self, session: Session) -> bool:
+        """Whether its time has passed, or its owner has signed out."""
+        return session.expires <= time.time() or session in self._ended
+
+    def end_session(self, request: web.Request) -> None:
+        """Signing out: the cookie is no good any more, also for who has a copy. Known to this process only."""
+        self._ended = {session for session in self._ended if session.expires > time.time()}
+        session = self.session_of(request)
+        if session:
+            self._ended.add(session)
+
+    def session_of(self, request: web.Request) -> Session | None:
+        """The session that the request belongs to; None for a program, and where nobody has to sign in."""
+        return self._session(request.cookies.get(COOKIE, "")) if self._settings.is_protected else None
 
     def lets_in(self, request: web.Request) -> bool:
         """Whether the request comes from somebody known, or nobody has to be."""
@@ -93,6 +116,13 @@ class Gate:
         return self.is_bearer(request.headers.get(hdrs.AUTHORIZATION, "")) or self.is_session(
             request.cookies.get(COOKIE, "")
         )
+
+    def _session(self, cookie: str) -> Session | None:
+        claim, _, signature = cookie.rpartition(".")
+        if not _equal(signature, self._sign("session", claim, *self._settings.passwords)):
+            return None
+        expires, _, name = claim.partition(".")
+        return Session(int(expires), name)
 
     def _sign(self, *parts: str) -> str:
         return hmac.new(self._secret, "\0".join(parts).encode("utf-8", "replace"), sha256).hexdigest()
@@ -128,6 +158,7 @@ def sign_in(request: web.Request, response: web.StreamResponse) -> None:
 
 
 def sign_out(request: web.Request, response: web.StreamResponse) -> None:
+    request.app[GATE].end_session(request)
     response.del_cookie(COOKIE, path=cookie_path(request), httponly=True, samesite="Lax", secure=is_https(request))
 
 

@@ -146,10 +146,14 @@ def lanes(job: Job, attempts: Sequence[Attempt], limit: int = 12) -> list[Lane]:
     return [_lane(attempt, zero, span) for attempt in attempts[-limit:]]
 
 
+#: What an attempt that runs is drawn as at least, so that a wait of milliseconds before it stays a thin line.
+_OPEN_MS = 10_000
+
+
 def _reach(zero: int, attempt: Attempt) -> int:
     if attempt.ended is not None:
         return attempt.ended
-    return attempt.started + max(1, (attempt.started - zero) * 2)
+    return attempt.started + max(_OPEN_MS, (attempt.started - zero) * 2)
 
 
 def _lane(attempt: Attempt, zero: int, span: int) -> Lane:

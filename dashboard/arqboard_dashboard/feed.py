@@ -9,23 +9,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Container, Iterable, Mapping, Sequence
-from itertools import takewhile
-from typing import TYPE_CHECKING, Any, TypeGuard
-from urllib.parse import parse_qsl
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from redis.exceptions import RedisError
+from redis.exceptions import ResponseError
 
-from arqboard.protocol import Changes, Job, Query, Reader, State, Unreadable
-from arqboard.protocol.reader import MAX_PAGE
+from arqboard.protocol import Changes, Reader
+from arqboard.protocol.commands import Commands
 
 from . import frames
+from .faults import Faults
+from .fragments import AWAY, METERS, SHOW_WORKER, Fragments, ids_in, is_running, kinds_of, of_kinds
 from .frames import Fragment
-from .views import Look, Tabs
+from .lists import Lists
+from .subscription import Subscription
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
-    from redis.asyncio.client import PubSub
 
     from .hub import Hub
     from .overview import Overview
@@ -37,45 +37,30 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0
 #: At most twenty looks a second: sockets take a frame only every tenth of a second.
 LOOK_GAP = 0.05
-#: Messages read one at a time cost ten times as much as those read together, so they may gather this long.
-BURST_SECONDS = 0.01
-MAX_BURST = 1000
 LISTS_GAP = 0.5
 METERS_GAP = 1.0
+#: Deferred jobs become due without a message, and without any worker that would say so.
+PROMOTE_GAP = 1.0
 #: What the meters are made of may be a second old, so they are read again for a while after the last change.
 SETTLE_SECONDS = 2.5
 KPIS_SECONDS = 5.0
-LOOKING_SECONDS = 5.0
-#: How often a worker that nobody knows makes us ask for the workers again.
-WORKERS_GAP = 0.2
-#: A subscription that is silent this long is asked whether it still lives.
-SILENCE_SECONDS = 15.0
 FIRST_BACKOFF, MAX_BACKOFF = 0.1, 1.0
 #: Jobs read and rendered before the event loop gets its turn.
 BATCH = 50
-MAX_KEY = 600
-STALE = "live:stale"
-
-#: Fragments of one job. A row contains its progress cell, so `prog` comes first and the row covers it.
-JOB_KINDS: tuple[Kind, ...] = ("prog", "row", "hero", "chunks", "attempts", "facts", "outcome")
-_IN_LISTS = frozenset(("prog", "row"))
-#: These stay the same while a job only makes progress.
-_BY_VERSION = frozenset(("row", "attempts", "facts", "outcome"))
-#: These show whether the worker of a running job is alive.
-_SHOW_WORKER = frozenset(("row", "hero"))
-_METERS = frozenset(("tabs", "kpis", "side"))
-_LISTS = frozenset(("list",))
-
-#: Redis is away, or does not answer in time.
-_AWAY = (RedisError, OSError)
+_NEVER = float("-inf")
 
 
 class Feed:
     """What is true now, brought to the hub. `start()` and `stop()` frame its life."""
 
-    def __init__(self, redis: Redis, reader: Reader, renderer: Renderer, hub: Hub, overview: Overview) -> None:
-        self._redis, self._reader, self._renderer = redis, reader, renderer
-        self._hub, self._overview = hub, overview
+    def __init__(
+        self, redis: Redis, reader: Reader, commands: Commands, renderer: Renderer, hub: Hub, overview: Overview
+    ) -> None:
+        self._reader, self._commands, self._hub, self._overview = reader, commands, hub, overview
+        self._faults = Faults("The feed")
+        self._fragments = Fragments(reader, renderer, overview, self._faults)
+        self._lists = Lists(reader, hub)
+        self._subscription = Subscription(redis, reader.keys.live, self._wake_up)
         self.position, self.epoch = 0, ""
         self.store_ok = True
         self.last_look = time.monotonic()
@@ -83,29 +68,28 @@ class Feed:
         self.lag_ms = 0.0
         """from the message to the fragments, in the last look that a message has caused"""
         self._generation = 0
-        self._tops: dict[str, list[str]] = {}
         self._alive: frozenset[str] | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._wake, self._loading = asyncio.Event(), asyncio.Lock()
         self._woken: float | None = None
         self._backoff = 0.0
         self._lists_changed = False
-        never = float("-inf")
-        self._changed_at = self._lists_at = self._meters_at = self._kpis_at = never
-        self._looking_at = self._workers_at = never
-        self._reported: set[str] = set()
+        self._changed_at = self._lists_at = self._meters_at = self._kpis_at = self._promoted_at = _NEVER
 
     async def start(self) -> None:
         """Begin to follow. Redis may be away: that is a state to show, not an error."""
         self._tasks = [
-            asyncio.create_task(self._listen(), name="arqboard feed: listen"),
+            asyncio.create_task(self._subscription.keep(), name="arqboard feed: listen"),
             asyncio.create_task(self._keep_looking(), name="arqboard feed: look"),
         ]
 
     async def stop(self) -> None:
-        """End both tasks and wait for them."""
-        for task in self._tasks:
-            task.cancel()
+        """End both tasks and wait for them. A cancellation can get lost in a read of redis-py, so it is repeated."""
+        running = set(self._tasks)
+        while running:
+            for task in running:
+                task.cancel()
+            _, running = await asyncio.wait(running, timeout=0.5)
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
 
@@ -121,7 +105,7 @@ class Feed:
             if missing and self.store_ok:
                 try:
                     fetched = await self._fetch_same(missing)
-                except _AWAY as error:
+                except AWAY as error:
                     self._lost(error)
             for fragment in fetched.values():
                 self._hub.keep(fragment)
@@ -129,17 +113,8 @@ class Feed:
         return {**fetched, **known}
 
     def behind(self, live: Mapping[str, int]) -> dict[str, int]:
-        """Lists with new jobs on top of the rows that a page shows, and how many.
-
-        A list with version 0 is not the first page, so nothing can be said about it.
-        """
-        found: dict[str, int] = {}
-        for key, shown in live.items():
-            if shown and (ids := self._tops.get(key)):
-                new = sum(1 for _ in takewhile(lambda job_id: f"row:{job_id}" not in live, ids))
-                if new:
-                    found[key] = new
-        return found
+        """Lists with new jobs on top of the rows that a page shows, and how many."""
+        return self._lists.behind(live)
 
     def ready_frame(self) -> bytes:
         """Redis' clock, and the name of the present data: under another name all versions are void."""
@@ -149,34 +124,23 @@ class Feed:
         """Whether Redis answers, and how many seconds old the page is if not."""
         return frames.message("store", ok=self.store_ok, age=round(time.monotonic() - self.last_look, 1))
 
-    # When to look
-
-    async def _listen(self) -> None:
-        """Wake up at each message, over a connection of its own, for ever."""
+    async def _fetch_same(self, keys: Sequence[str]) -> dict[str, Fragment]:
+        """Like `_fetch`, all from before or all from after the data have become others."""
         while True:
-            try:
-                await self._subscribed()
-            except _AWAY as error:
-                log.debug("The subscription is lost (%s); looking once a second until it is back.", error)
-            await asyncio.sleep(MAX_BACKOFF)
+            generation = self._generation
+            fetched = await self._fetch(keys)
+            if generation == self._generation:
+                return fetched
 
-    async def _subscribed(self) -> None:
-        pubsub: PubSub
-        async with self._redis.pubsub() as pubsub:  # pyright: ignore[reportUnknownMemberType] - untyped kwargs
-            await pubsub.subscribe(self._reader.keys.live)  # pyright: ignore[reportUnknownMemberType] - the same
-            asked = False
-            while True:
-                if await pubsub.get_message(timeout=SILENCE_SECONDS) is not None:
-                    asked = False
-                    self._wake_up()
-                    await asyncio.sleep(BURST_SECONDS)
-                    if await _drain(pubsub):
-                        self._wake_up()
-                elif asked:
-                    raise ConnectionError("no answer to a ping")
-                else:
-                    asked = True
-                    await pubsub.ping()  # pyright: ignore[reportUnknownMemberType] - untyped reply
+    async def _fetch(self, keys: Sequence[str]) -> dict[str, Fragment]:
+        """What nobody has watched until now. A list has no fragment; which jobs are on top is noted."""
+        fetched = [await self._fragments.meter(key, self.position) for key in of_kinds(keys, METERS)]
+        for batch in _batches({job_id: kinds_of(job_id, keys) for job_id in ids_in(keys)}):
+            fetched += await self._fragments.of_jobs(batch)
+        await self._lists.note(keys)
+        return {fragment.key: fragment for fragment in fetched}
+
+    # When to look
 
     def _wake_up(self) -> None:
         if self._hub.sockets:
@@ -189,10 +153,10 @@ class Feed:
             try:
                 await self._look()
                 self._found()
-            except _AWAY as error:
+            except AWAY as error:
                 self._lost(error)
             except Exception as error:  # noqa: BLE001 - the outermost loop: the next look may go better
-                self._report(error)
+                self._faults.met(error)
                 self._backoff = MAX_BACKOFF
             await asyncio.sleep(max(self._backoff, began + LOOK_GAP - time.monotonic()))
             await self._until_woken()
@@ -222,22 +186,14 @@ class Feed:
             log.warning("Redis does not answer (%s: %s); trying on.", type(error).__name__, error)
             self._hub.broadcast(self.store_frame())
 
-    def _report(self, error: Exception) -> None:
-        """Log each kind of failure once, with its trace: it may come twenty times a second."""
-        name = f"{type(error).__name__}: {error}"[:200]
-        if name not in self._reported and len(self._reported) < 100:
-            self._reported.add(name)
-            log.error("The feed has met %s; it goes on.", name, exc_info=error)
-
     # What to look at
 
     async def _look(self) -> None:
         if not self._hub.sockets:
             await self._skip()
             return
-        if _is_over(self._looking_at, LOOKING_SECONDS):
-            await self._reader.looking()
-            self._looking_at = time.monotonic()
+        await self._overview.looking.get()
+        await self._promote()
         await self._follow()
         await self._follow_workers()
         await self._follow_lists()
@@ -249,6 +205,15 @@ class Feed:
         if not self._hub.sockets:
             self.position, self.epoch = position, epoch
 
+    async def _promote(self) -> None:
+        """Jobs whose time has come are queued, also while no worker runs that would call them so."""
+        if _is_over(self._promoted_at, PROMOTE_GAP):
+            self._promoted_at = time.monotonic()
+            try:
+                await self._commands.promote()
+            except ResponseError as error:  # a Redis that takes no writes can still be read
+                self._faults.met(error)
+
     async def _follow(self) -> None:
         """Publish what has changed since the last look; everything if that can't be told."""
         changes = await self._reader.changes_since(self.position, self.epoch)
@@ -257,7 +222,7 @@ class Feed:
         if changes.reset:
             self._begin_anew(changes)
         if changes.reset or not self.store_ok:
-            await self._publish(_ids_in(self._hub.topics), anew=True)
+            await self._publish(ids_in(self._hub.topics), anew=True)
         else:
             await self._publish(changes.ids)
         self.position, self.epoch = changes.position, changes.epoch
@@ -279,23 +244,14 @@ class Feed:
         before, self._alive = self._alive, alive
         if before is None or before == alive:
             return
-        jobs = await self._reader.many(_ids_in(self._hub.topics, _SHOW_WORKER))
+        jobs = await self._reader.many(ids_in(self._hub.topics, SHOW_WORKER))
         moved = before ^ alive
-        await self._publish([job.id for job in jobs if _is_running(job) and job.worker in moved], anew=True)
+        await self._publish([job.id for job in jobs if is_running(job) and job.worker in moved], anew=True)
 
     async def _follow_lists(self) -> None:
-        """Tell browsers that a list has other first rows; they fetch it when it suits them."""
-        if not self._lists_changed or not _is_over(self._lists_at, LISTS_GAP):
-            return
-        self._lists_at, self._lists_changed = time.monotonic(), False
-        watched = _of_kinds(self._hub.topics, _LISTS)
-        for key, ids in (await self._read_tops(watched)).items():
-            before = self._tops.get(key)
-            if before is not None and before != ids:
-                self._hub.event(key, STALE, len(set(ids).difference(before)))
-            self._tops[key] = ids
-        for key in self._tops.keys() - self._hub.topics.keys():
-            del self._tops[key]
+        if self._lists_changed and _is_over(self._lists_at, LISTS_GAP):
+            self._lists_at, self._lists_changed = time.monotonic(), False
+            await self._lists.follow()
 
     async def _follow_meters(self) -> None:
         """Tabs and tiles while things change, the sidebar every second: a worker dies without a word."""
@@ -308,20 +264,20 @@ class Feed:
         if "kpis" in kinds or _is_over(self._kpis_at, KPIS_SECONDS):
             kinds.add("kpis")
             self._kpis_at = self._meters_at
-        for key in _of_kinds(self._hub.topics, kinds):
-            fragment = await self._meter(key)
+        for key in of_kinds(self._hub.topics, kinds):
+            fragment = await self._fragments.meter(key, self.position)
             known = self._hub.fragments.get(key)
             if known is None or known.html != fragment.html:
                 self._publish_one(fragment)
 
-    # From keys to fragments
+    # What is new goes to the hub
 
     async def _publish(self, job_ids: Sequence[str], *, anew: bool = False) -> None:
         """Read and render what is watched of these jobs. `anew`: although their versions may be known."""
         watched = self._hub.topics
-        wanted = {job_id: kinds for job_id in job_ids if (kinds := _kinds_of(job_id, watched))}
+        wanted = {job_id: kinds for job_id in job_ids if (kinds := kinds_of(job_id, watched))}
         for batch in _batches(wanted):
-            for fragment in await self._render(batch, anew=anew):
+            for fragment in await self._fragments.of_jobs(batch, None if anew else self._hub.fragments):
                 self._publish_one(fragment)
             await asyncio.sleep(0)
 
@@ -330,171 +286,11 @@ class Feed:
         covers = f"prog:{name}" if kind == "row" else ""
         self._hub.publish(fragment.key, fragment.version, fragment.html, timed=fragment.timed, covers=covers)
 
-    async def _fetch(self, keys: Sequence[str]) -> dict[str, Fragment]:
-        """What nobody has watched until now. A list has no fragment; which jobs are on top is noted."""
-        fetched = [await self._meter(key) for key in _of_kinds(keys, _METERS)]
-        for batch in _batches({job_id: _kinds_of(job_id, keys) for job_id in _ids_in(keys)}):
-            fetched += await self._render(batch, anew=True)
-        tops = await self._read_tops([key for key in _of_kinds(keys, _LISTS) if key not in self._tops])
-        for key, ids in tops.items():
-            self._tops.setdefault(key, ids)
-        return {fragment.key: fragment for fragment in fetched}
-
-    async def _fetch_same(self, keys: Sequence[str]) -> dict[str, Fragment]:
-        """Like `_fetch`, all from before or all from after the data have become others."""
-        while True:
-            generation = self._generation
-            fetched = await self._fetch(keys)
-            if generation == self._generation:
-                return fetched
-
-    async def _read_tops(self, keys: Sequence[str]) -> dict[str, list[str]]:
-        if not keys:
-            return {}
-        queries = [parse_query(key.partition(":")[2]) for key in keys]
-        return dict(zip(keys, await self._reader.top_ids(queries), strict=True))
-
-    async def _render(self, wanted: Mapping[str, Sequence[Kind]], *, anew: bool) -> list[Fragment]:
-        """Fragments of these kinds of these jobs. Unless `anew`, without those whose version is known."""
-        in_lists = [job_id for job_id, kinds in wanted.items() if _IN_LISTS.issuperset(kinds)]
-        on_pages = [job_id for job_id in wanted if job_id not in set(in_lists)]
-        jobs = [*await self._reader.many(in_lists), *await self._reader.many(on_pages, detail=True)]
-        look = await self._look_for(jobs)
-        fragments = [
-            await self._fragment(kind, job_id, job, look)
-            for job_id, job in zip([*in_lists, *on_pages], jobs, strict=True)
-            for kind in wanted[job_id]
-            if anew or self._is_new(kind, job)
-        ]
-        return [fragment for fragment in fragments if fragment]
-
-    def _is_new(self, kind: Kind, job: Job | Unreadable | None) -> bool:
-        """Whether this kind of fragment of a job that has changed differs from the one that is known."""
-        if kind not in _BY_VERSION or not isinstance(job, Job):
-            return True
-        known = self._hub.fragments.get(f"{kind}:{job.id}")
-        return known is None or known.version != job.version
-
-    async def _look_for(self, jobs: Iterable[Job | Unreadable | None]) -> Look:
-        """What all fragments share. A worker seen for the first time must not look dead."""
-        look = await self._overview.look()
-        known = {worker.id for worker in self._overview.workers.last or ()}
-        new = any(_is_running(job) and job.worker not in known for job in jobs)
-        if not new or not _is_over(self._workers_at, WORKERS_GAP):
-            return look
-        self._workers_at = time.monotonic()
-        await self._overview.workers.again()
-        return await self._overview.look()
-
-    async def _fragment(self, kind: Kind, job_id: str, job: Job | Unreadable | None, look: Look) -> Fragment | None:
-        """One fragment, or None where this kind has nothing to show for such a job."""
-        key = f"{kind}:{job_id}"
-        if not isinstance(job, Job):
-            html = self._html_of_none(kind, job_id, job, look)
-            return Fragment(key, 0, html) if html else None
-        try:
-            html = await self._html(kind, job, look)
-        except _AWAY:
-            raise
-        except Exception as error:  # noqa: BLE001 - one job that breaks a template must not stop all others
-            self._report(error)
-            return await self._fragment(kind, job_id, Unreadable(job_id, "it can't be shown"), look)
-        version = job.version if kind in _BY_VERSION else job.position
-        return Fragment(key, version, html, timed=kind in _SHOW_WORKER and job.state is State.RUNNING)
-
-    def _html_of_none(self, kind: Kind, job_id: str, why: Unreadable | None, look: Look) -> str:
-        """A job that was deleted, or can't be read: its row or hero says so, the rest stays as it was."""
-        if kind == "row":
-            return self._renderer.row(why, look, oob=True) if why else self._renderer.gone(kind, job_id)
-        return self._renderer.hero_gone(job_id, look) if kind == "hero" and why is None else ""
-
-    async def _html(self, kind: Kind, job: Job, look: Look) -> str:
-        match kind:
-            case "row":
-                return self._renderer.row(job, look, oob=True)
-            case "prog":
-                return self._renderer.prog(job, look, oob=True)
-            case "hero":
-                return self._renderer.hero(job, look, oob=True)
-            case "chunks":
-                marks = await self._reader.chunk_marks(job.id)
-                return self._renderer.chunks(job, marks, look, oob=True)
-            case "attempts":
-                attempts = await self._reader.attempts(job)
-                return self._renderer.attempts(job, attempts, look, oob=True)
-            case "facts":
-                return self._renderer.facts(job, look, oob=True)
-            case "outcome":
-                return self._renderer.outcome(job, look, oob=True)
-
-    async def _meter(self, key: str) -> Fragment:
-        """Tabs, tiles or sidebar, from values that are at most a second old."""
-        look = await self._overview.look()
-        kind, _, name = key.partition(":")
-        match kind:
-            case "tabs":
-                query, position = parse_query(name), self.position
-                tabs = Tabs(query, await self._reader.counts(query.queue, query.function), position)
-                return Fragment(key, position, self._renderer.tabs(tabs, look, oob=True))
-            case "kpis":
-                kpis = await self._overview.kpis.get()
-                return Fragment(key, kpis.version, self._renderer.kpis(kpis, look, oob=True), timed=True)
-            case _:
-                side = await self._overview.side.get()
-                return Fragment(key, side.version, self._renderer.side(side, look, oob=True), timed=True)
-
-
-def parse_key(key: str) -> tuple[str, str]:
-    """The kind and the name in a key that a page can watch. Raises ValueError for any other."""
-    kind, colon, name = key.partition(":")
-    if len(key) > MAX_KEY:
-        raise ValueError("the key is too long")
-    key.encode()
-    match kind:
-        case "tabs" | "list" if colon:
-            parse_query(name)
-        case "kpis" | "side" if not colon:
-            pass
-        case _ if kind in JOB_KINDS and name:
-            pass
-        case _:
-            raise ValueError("there is no such key")
-    return kind, name
-
-
-def parse_query(text: str) -> Query:
-    """The query whose filters were written by `render.query_string`. Raises ValueError for anything else."""
-    pairs = parse_qsl(text, strict_parsing=True, max_num_fields=4, errors="strict") if text else []
-    filters: dict[str, Any] = dict(pairs)  # str, until two of them are parsed below
-    if len(filters) != len(pairs) or not filters.keys() <= {"function", "queue", "state", "limit"}:
-        raise ValueError("there is no such filter")
-    if "state" in filters:
-        filters["state"] = State(filters["state"])
-    if "limit" in filters:
-        filters["limit"] = min(MAX_PAGE, max(1, int(filters["limit"])))
-    return Query(**filters)
-
-
-def _of_kinds(keys: Iterable[str], kinds: Container[str]) -> list[str]:
-    return [key for key in keys if key.partition(":")[0] in kinds]
-
-
-def _ids_in(keys: Iterable[str], kinds: Container[str] = JOB_KINDS) -> list[str]:
-    return list(dict.fromkeys(key.partition(":")[2] for key in _of_kinds(keys, kinds)))
-
-
-def _kinds_of(job_id: str, keys: Container[str]) -> list[Kind]:
-    return [kind for kind in JOB_KINDS if f"{kind}:{job_id}" in keys]
-
 
 def _batches(wanted: Mapping[str, list[Kind]]) -> Iterable[dict[str, list[Kind]]]:
     ids = list(wanted)
     for start in range(0, len(ids), BATCH):
         yield {job_id: wanted[job_id] for job_id in ids[start : start + BATCH]}
-
-
-def _is_running(job: Job | Unreadable | None) -> TypeGuard[Job]:
-    return isinstance(job, Job) and job.state is State.RUNNING
 
 
 def _is_over(since: float, seconds: float) -> bool:
@@ -507,11 +303,3 @@ async def _wait_for(event: asyncio.Event, seconds: float) -> None:
             await event.wait()
     except TimeoutError:
         return
-
-
-async def _drain(pubsub: PubSub) -> bool:
-    """Take the messages that have come meanwhile. They all say the same."""
-    taken = 0
-    while taken < MAX_BURST and await pubsub.get_message(timeout=0) is not None:
-        taken += 1
-    return taken > 0

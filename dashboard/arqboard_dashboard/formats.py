@@ -15,6 +15,7 @@ THIN = "\u202f"
 #: More characters than this of one value are never put on a page.
 MAX_SHOWN = 20_000
 
+_DAY = 86_400_000
 _FIRST, _LAST = -62_135_596_800_000, 253_402_300_799_999
 
 
@@ -52,6 +53,11 @@ def compact(value: float) -> str:
     return _three(value)
 
 
+def brief(value: float) -> str:
+    """All digits up to a million, then three: `51 200`, `2.1M`."""
+    return number(value) if value < 1e6 else compact(value)
+
+
 def rate(per_second: float | None, unit: str = "") -> str:
     """Speed as people say it: `84 files/s`, `1.9k rows/s`, and `12 rows/min` where it is less than one a second."""
     if per_second is None:
@@ -68,17 +74,15 @@ def percent(value: float) -> str:
 
 def clock(ms: int, now: int) -> str:
     """When, as short as it stays clear, in UTC: `14:26:41` today, `20 Nov 14:26` this year, else `2025-11-20`."""
-    at, today = _utc(ms), _utc(now)
-    if at.date() == today.date():
-        return f"{at:%H:%M:%S}"
-    if at.year == today.year:
-        return f"{at.day} {at:%b %H:%M}"
-    return at.date().isoformat()
+    at = _utc(ms)
+    if ms // _DAY == now // _DAY:
+        return at.isoformat()[11:19]
+    return f"{at.day} {at:%b %H:%M}" if at.year == _utc(now).year else at.date().isoformat()
 
 
 def iso(ms: int) -> str:
     """For `<time datetime>`: `2026-11-22T14:26:41.208Z`."""
-    return _utc(ms).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return _utc(ms).isoformat(timespec="milliseconds")[:23] + "Z"
 
 
 def time_tag(ms: int, now: int, mode: str = "", before: str = "") -> Markup:
@@ -87,8 +91,9 @@ def time_tag(ms: int, now: int, mode: str = "", before: str = "") -> Markup:
     `ago` becomes "3 m ago", `left` "in 12 s", `since` "2 m 31 s"; `before` stands before the absolute text only.
     """
     at = iso(ms)
+    shown = at[11:19] if ms // _DAY == now // _DAY else clock(ms, now)  # every row has some times, mostly of today
     data = f" data-{mode}" if mode else ""
-    return Markup(f'<time datetime="{at}"{data} title="{at}">{before}{clock(ms, now)}</time>')  # noqa: S704 - digits and words of ours
+    return Markup(f'<time datetime="{at}"{data} title="{at}">{before}{shown}</time>')  # noqa: S704 - digits and words of ours
 
 
 def plural(count: int, one: str, many: str = "") -> str:

@@ -26,7 +26,7 @@ Json = dict[str, Any]
 
 
 def job_json(app: web.Application, job: Job | Unreadable, attempts: Sequence[Attempt] | None = None) -> Json:
-    """One job. `attempts` are all of them on the job's own address; in lists only their number is known."""
+    """One job. `attempts`, the newest last, are for the job's own address; in lists only their number is known."""
     if isinstance(job, Unreadable):
         return {"id": job.id, "state": "unreadable", "why": job.why, "url": job_resource(app, job.id)}
     told: Json = {
@@ -40,7 +40,7 @@ def job_json(app: web.Application, job: Job | Unreadable, attempts: Sequence[Att
         "tries": job.tries,
         "max_tries": job.max_tries,
         "result": job.result,
-        "error": error_json(job.error),
+        "error": error_json(job.error, detail=attempts is not None),
         "worker": job.worker or None,
         "abort_requested": iso(job.abort_requested),
         "times": {
@@ -87,14 +87,15 @@ def attempt_json(attempt: Attempt) -> Json:
         "ended": iso(attempt.ended),
         "worker": attempt.worker,
         "outcome": attempt.outcome and attempt.outcome.value,
-        "error": error_json(attempt.error),
+        "error": error_json(attempt.error, detail=True),
     }
 
 
-def error_json(error: ErrorInfo | None) -> Json | None:
+def error_json(error: ErrorInfo | None, *, detail: bool) -> Json | None:
+    """In lists the traceback is not read, so it is null; else it is text, "" where there was none."""
     if error is None:
         return None
-    return {"type": error.type, "message": error.message, "traceback": error.traceback or None}
+    return {"type": error.type, "message": error.message, "traceback": error.traceback if detail else None}
 
 
 def function_json(info: FunctionInfo) -> Json:
@@ -139,6 +140,7 @@ def worker_json(worker: WorkerInfo) -> Json:
         "queue": worker.queue,
         "slots": worker.slots,
         "running": worker.running,
+        "busy": len(worker.running),
         "functions": worker.functions,
         "alive": worker.alive,
         "started": iso(worker.started),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,9 +18,13 @@ from aiohttp import WSMsgType, web
 from arqboard.protocol import ArqboardError
 
 from . import frames
-from .appkeys import BUILD, FEED, HUB
-from .feed import STALE, Feed, parse_key
+from .appkeys import BUILD, FEED, GATE, HUB, VISITS
+from .feed import Feed
+from .fragments import parse_key
 from .hub import Hub, Socket
+from .lists import STALE
+
+log = logging.getLogger(__name__)
 
 HELLO_SECONDS = 5.0
 PING_SECONDS = 20.0
@@ -30,7 +35,7 @@ RATE, BURST = 20.0, 60.0
 MAX_QUERIES = 8
 MAX_VERSION = 2**53
 RETRY_AFTER_SECONDS = 5
-_BAD_MESSAGE, _TOO_MANY = 4400, 1008
+_BAD_MESSAGE, _TOO_MANY, _OUR_MISTAKE = 4400, 1008, 1011
 
 
 class Refused(ArqboardError):
@@ -65,21 +70,31 @@ class Ack:
 
 async def socket(request: web.Request) -> web.StreamResponse:
     """`GET /ws`. Who may open it has been checked by the middlewares."""
-    hub, feed = request.app[HUB], request.app[FEED]
-    if hub.is_full:
+    if request.app[HUB].is_full:
         raise web.HTTPServiceUnavailable(headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
     ws = web.WebSocketResponse(heartbeat=PING_SECONDS, max_msg_size=MAX_MESSAGE, compress=False)
     await ws.prepare(request)
-    if request.transport is None:
-        return ws
-    page = Page(hub, feed, hub.join(request.transport), request.app[BUILD])
     try:
-        await page.converse(ws)
+        await _converse(request, ws)
     except Refused as refused:
         await ws.close(code=refused.code)
+    except Exception as error:
+        log.error("a socket has met %s", type(error).__name__, exc_info=error)
+        await ws.close(code=_OUR_MISTAKE)
+    return ws
+
+
+async def _converse(request: web.Request, ws: web.WebSocketResponse) -> None:
+    hub, visits = request.app[HUB], request.app[VISITS]
+    if request.transport is None:
+        return
+    page = Page(hub, request.app[FEED], hub.join(request.transport), request.app[BUILD])
+    visits.begin(page.socket, request.app[GATE].session_of(request))
+    try:
+        await page.converse(ws)
     finally:
         hub.drop(page.socket)
-    return ws
+        visits.end(page.socket)
 
 
 @dataclass(slots=True)
@@ -178,27 +193,40 @@ def parse(text: str) -> Hello | Watch | Ack:
         case {"t": "ack", "seq": int(seq)}:
             return Ack(seq)
         case {"t": "watch", "live": live}:
-            return Watch(_live(live))
+            return Watch(_live(live, message.get("rows", {})))
         case {"t": "hello", "p": 1, "live": live, "b": str(build)}:
-            return Hello(_live(live), build)
+            return Hello(_live(live, message.get("rows", {})), build)
         case _:
             raise Refused
 
 
-def _live(raw: Any) -> dict[str, int]:
-    """What a page shows: known keys with versions. `raw` is any JSON."""
-    if not isinstance(raw, dict):
-        raise Refused
-    live = cast("dict[str, Any]", raw)  # JSON has no other keys than text
-    queries = 0
+def _live(keys: Any, rows: Any) -> dict[str, int]:
+    """What a page shows: known keys with versions. A row is named once for itself and its progress cell."""
+    live = dict(_pairs(keys))
+    for job_id, versions in _pairs(rows).items():
+        match versions:
+            case [row, progress]:
+                live[f"row:{job_id}"], live[f"prog:{job_id}"] = row, progress
+            case _:
+                raise Refused
     for key, version in live.items():
         if type(version) is not int or not 0 <= version < MAX_VERSION:
             raise Refused
-        try:
-            kind, _ = parse_key(key)
-        except ValueError:
-            raise Refused from None
-        queries += kind in ("list", "tabs")
-    if queries > MAX_QUERIES:
+        _check(key)
+    if sum(key.startswith(("list:", "tabs:")) for key in live) > MAX_QUERIES:
         raise Refused
     return live
+
+
+def _pairs(raw: Any) -> dict[str, Any]:
+    """The members of a JSON object, which have no other names than text."""
+    if not isinstance(raw, dict):
+        raise Refused
+    return cast("dict[str, Any]", raw)
+
+
+def _check(key: str) -> None:
+    try:
+        parse_key(key)
+    except ValueError:
+        raise Refused from None

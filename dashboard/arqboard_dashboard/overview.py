@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Generic, TypeVar
 
-from arqboard.protocol import FunctionInfo, QueueInfo, Reader, State, WorkerInfo
+from redis.exceptions import ResponseError
+
+from arqboard.protocol import FunctionInfo, MinuteStats, QueueInfo, Reader, State, WorkerInfo
 
 from .views import Kpis, Look, Side
 
@@ -71,6 +73,8 @@ class Overview:
     ) -> None:
         self._reader, self._base, self._static = reader, base, static
         self._form_token, self._build = form_token, build
+        self._minutes: dict[int, MinuteStats] = {}
+        self._epoch = ""
         self._ahead_ms = 0.0
         self.redis_ms = 0.0
         self.functions: Fresh[dict[str, FunctionInfo]] = Fresh(reader.functions)
@@ -79,6 +83,8 @@ class Overview:
         self.counts: Fresh[dict[State, int]] = Fresh(reader.counts)
         self.side = Fresh(self._side)
         self.kpis = Fresh(self._kpis)
+        self.looking = Fresh(self._say_looking)
+        """not a value: asked for, it tells workers that somebody wants to see progress, once a second at most"""
         self._clock = Fresh(self._measure)
 
     async def look(self) -> Look:
@@ -119,28 +125,63 @@ class Overview:
         self._ahead_ms = now - asked * 1000 - self.redis_ms / 2
         return self._ahead_ms
 
+    async def _say_looking(self) -> bool:
+        """A Redis that takes no writes (full, or a replica) can still be read."""
+        try:
+            await self._reader.looking()
+        except ResponseError:
+            return False
+        return True
+
     async def _side(self) -> Side:
         (version, _), counts, queues, workers = await asyncio.gather(
             self._reader.position(), self.counts.get(), self.queues.get(), self.workers.get()
         )
         return Side(counts, queues, workers, version)
 
+    async def _last_minutes(self, epoch: str) -> list[MinuteStats]:
+        """What ended lately. A minute that is over stays as it was, so only what came since is read."""
+        if epoch != self._epoch:
+            self._epoch, self._minutes = epoch, {}
+        newest = max(self._minutes, default=0)
+        since = self.now_ms() // 60_000 - newest
+        found = await self._reader.minutes(max(2, min(since + 2, MINUTES)))
+        known = {**self._minutes, **{stats.minute: stats for stats in found}}
+        first = found[-1].minute - MINUTES
+        self._minutes = {minute: stats for minute, stats in known.items() if minute > first}
+        return [self._minutes[minute] for minute in sorted(self._minutes)]
+
     async def _kpis(self) -> Kpis:
-        (version, _), counts, queues, workers, minutes = await asyncio.gather(
-            self._reader.position(), self.counts.get(), self.queues.get(), self.workers.get(),
-            self._reader.minutes(MINUTES),
-        )  # fmt: skip
+        (version, epoch), counts, queues, workers = await asyncio.gather(
+            self._reader.position(), self.counts.get(), self.queues.get(), self.workers.get()
+        )
+        minutes = await self._last_minutes(epoch)
         alive = [worker for worker in workers if worker.alive]
         waits = [queue.oldest for queue in queues if queue.oldest is not None]
         return Kpis(
             running=counts[State.RUNNING],
+            busy=_busy(workers, counts[State.RUNNING]),
             slots=sum(worker.slots for worker in alive),
             workers=len(alive),
-            queued=counts[State.QUEUED] + counts[State.RETRYING],
+            queued=sum(queue.queued for queue in queues),
+            retrying=sum(queue.retrying for queue in queues),
             oldest_queued=min(waits, default=None),
             minutes=minutes,
             version=version,
         )
 
 
-EMPTY_SIDE = Side(dict.fromkeys(State, 0), [], [], 0)
+def _busy(workers: Sequence[WorkerInfo], running: int) -> int:
+    """How many slots of living workers are taken.
+
+    What workers say is up to two seconds old, so the number of running jobs is better, unless some of those were left
+    behind by workers that have gone silent.
+    """
+    alive = [worker for worker in workers if worker.alive]
+    left_behind = any(worker.running for worker in workers if not worker.alive)
+    told = sum(len(worker.running) for worker in alive)
+    return min(told if left_behind else running, sum(worker.slots for worker in alive))
+
+
+#: Nothing is known, which is not the same as nothing being there.
+EMPTY_SIDE = Side({}, [], [], 0)

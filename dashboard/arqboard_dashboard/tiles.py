@@ -22,14 +22,14 @@ class Tiles:
         self.waits = [_p95(m.wait) for m in kpis.minutes]
         self.wait_p95 = _sum_p95([m.wait for m in kpis.minutes])
         self.run_p95 = _sum_p95([m.run for m in kpis.minutes])
-        self.busy_share = 100 * kpis.running / kpis.slots if kpis.slots else 0.0
+        self.busy_share = 100 * kpis.busy / kpis.slots if kpis.slots else 0.0
 
-    def _sliding(self, now: int) -> float:
+    def _sliding(self, now: int) -> int:
         """The last 60 seconds, from the unfinished minute and the rest of the one before."""
         if not self.ended:
-            return 0.0
+            return 0
         before = self.ended[-2] if len(self.ended) > 1 else 0
-        return self.ended[-1] + before * (1 - now % 60_000 / 60_000)
+        return round(self.ended[-1] + before * (1 - now % 60_000 / 60_000))
 
 
 def _p95(buckets: Sequence[int]) -> float:

@@ -67,9 +67,13 @@ class Kpis:
     """The tiles over the list. Key `kpis`. `minutes` are the last 40, the unfinished one last."""
 
     running: int
+    busy: int
+    """slots in use"""
     slots: int
     workers: int
+    """those alive; their slots are counted"""
     queued: int
+    retrying: int
     oldest_queued: int | None
     minutes: list[MinuteStats]
     version: int

@@ -9,9 +9,10 @@ import pytest
 from board import Client, MakeClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from redis.exceptions import OutOfMemoryError
 
-from arqboard.protocol import Keys, Outcome, State
-from arqboard.protocol.commands import ChunkReport, Claimed, Commands, Ended, Report
+from arqboard.protocol import Keys, Outcome, Reader, State
+from arqboard.protocol.commands import ChunkReport, Claimed, Commands, Ended, Later, Report
 
 JOBS = "/api/v1/jobs"
 QUEUE = "arq:queue"
@@ -85,6 +86,94 @@ async def test_a_failed_job_tells_its_attempts_and_is_retried(client: Client, co
     assert (answer.status, (await answer.json())["state"]) == (202, "queued")
 
 
+#: What `GET /api/v1/jobs/{id}` always has, by type; None where a value can be missing.
+SHAPE: dict[str, Any] = {
+    "id": str, "function": str, "queue": str, "state": str, "args": list, "kwargs": dict, "tries": int,
+    "max_tries": int, "result": object, "worker": (str, type(None)), "abort_requested": (str, type(None)), "url": str,
+    "progress": {
+        "done": int, "total": (int, type(None)), "unit": str, "note": str, "phase": str,
+        "percent": (float, type(None)), "rate": (float, type(None)), "left_seconds": (float, type(None)),
+        "chunks": {"done": int, "failed": int, "running": int, "skipped": int, "waiting": int, "total": int},
+    },
+    "times": {"enqueued": str, "run_at": str, "started": (str, type(None)), "ended": (str, type(None))},
+    "error": (dict, type(None)), "attempts": list,
+}  # fmt: skip
+ERROR = {"type": str, "message": str, "traceback": str}
+ATTEMPT: dict[str, Any] = {
+    "number": int, "started": str, "ended": (str, type(None)), "worker": str, "outcome": (str, type(None)),
+    "error": (dict, type(None)),
+}  # fmt: skip
+
+
+def check_shape(value: Any, shape: dict[str, Any]) -> None:
+    assert value.keys() == shape.keys()
+    for name, kind in shape.items():
+        if isinstance(kind, dict):
+            check_shape(value[name], kind)
+        else:
+            assert isinstance(value[name], kind), f"{name} is {value[name]!r}"
+
+
+async def test_a_job_has_the_same_keys_in_every_state(client: Client, commands: Commands) -> None:
+    job_id = await submit(client)
+    seen: list[str] = []
+
+    async def look() -> Any:
+        job = await (await client.get(f"{JOBS}/{job_id}")).json()
+        check_shape(job, SHAPE)
+        for attempt in job["attempts"]:
+            check_shape(attempt, ATTEMPT)
+        for error in [job["error"], *(attempt["error"] for attempt in job["attempts"])]:
+            check_shape(error or dict.fromkeys(ERROR, ""), ERROR)
+        seen.append(job["state"])
+        return job
+
+    await look()
+    attempt = await start(commands)
+    report = Report(job_id, attempt.token, 1, 3, "files", "", "")
+    await commands.mark([ChunkReport(report, 3, 1, 3, {0: "d", 1: "f"})])
+    await look()
+    await commands.retry_later([Later(job_id, attempt.token, 0, Outcome.RETRY, "OSError", "no disk")])
+    await look()
+    await end(commands, await start(commands), error_type="OSError", error="still no disk", traceback="Traceback …")
+    job = await look()
+
+    assert seen == ["queued", "running", "retrying", "failed"]
+    assert [(a["number"], a["error"]["message"]) for a in job["attempts"]] == [(1, "no disk"), (2, "still no disk")]
+    assert job["error"] == {"type": "OSError", "message": "still no disk", "traceback": "Traceback …"}
+    assert (await (await client.get(JOBS)).json())["jobs"][0]["error"]["traceback"] is None, "lists do not read it"
+
+
+async def test_who_polls_a_running_job_sees_fresh_progress(
+    client: Client, commands: Commands, redis: Any, keys: Keys
+) -> None:
+    job_id = await submit(client)
+    await client.get(f"{JOBS}/{job_id}")
+    assert not await redis.exists(keys.viewers), "nothing to report yet"
+    await start(commands)
+    await redis.config_resetstat()
+
+    for _ in range(5):
+        await client.get(f"{JOBS}/{job_id}")
+
+    assert await redis.exists(keys.viewers), "by this workers know that somebody looks"
+    assert (await redis.info("commandstats"))["cmdstat_set"]["calls"] == 1
+
+
+async def test_a_redis_that_takes_no_writes_can_still_be_read(
+    client: Client, commands: Commands, redis: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = await submit(client)
+    await start(commands)
+
+    async def full(self: Reader) -> None:
+        raise OutOfMemoryError("OOM command not allowed when used memory > 'maxmemory'.")
+
+    monkeypatch.setattr(Reader, "looking", full)
+
+    assert (await client.get(f"{JOBS}/{job_id}")).status == 200
+
+
 async def test_a_waiting_job_is_aborted_at_once_and_a_running_one_by_its_worker(
     client: Client, commands: Commands
 ) -> None:
@@ -155,8 +244,8 @@ async def test_queues_and_workers_are_listed(client: Client, redis: Any, keys: K
     workers = (await (await client.get("/api/v1/workers")).json())["workers"]
 
     assert [(q["name"], q["queued"]) for q in queues] == [(QUEUE, 1)]
-    assert [(w["id"], w["pid"], w["host"], w["slots"], w["running"], w["alive"]) for w in workers] == [
-        ("w1", 7, "h", 4, ["a"], True)
+    assert [(w["id"], w["pid"], w["host"], w["slots"], w["running"], w["busy"], w["alive"]) for w in workers] == [
+        ("w1", 7, "h", 4, ["a"], 1, True)
     ]
 
 

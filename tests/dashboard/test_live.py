@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
 from aiohttp import ClientWebSocketResponse, WSMsgType, WSServerHandshakeError, web
 from aiohttp.test_utils import TestClient, TestServer
+from board import MakeClient, own_origin
 from redis.asyncio import Redis
 from waiting import eventually
 
 from arqboard.protocol import Reader
 from arqboard.protocol.commands import Commands, Submission
 from arqboard_dashboard import live
-from arqboard_dashboard.appkeys import BUILD, FEED, HUB
+from arqboard_dashboard.appkeys import BUILD, FEED, GATE, HUB, VISITS
+from arqboard_dashboard.auth import Gate
 from arqboard_dashboard.feed import Feed
 from arqboard_dashboard.hub import Hub
 from arqboard_dashboard.overview import Overview
 from arqboard_dashboard.render import Renderer
+from arqboard_dashboard.settings import Settings
+from arqboard_dashboard.visits import Visits
 
 Site = TestClient[web.Request, web.Application]
 Connect = Callable[[], Awaitable[ClientWebSocketResponse]]
@@ -35,8 +41,9 @@ async def hub() -> Hub:
 async def site(redis: Redis, reader: Reader, hub: Hub) -> AsyncIterator[Site]:
     overview = Overview(reader, base=lambda: "", static=lambda: "/static", form_token="t", build="b1")
     app = web.Application()
-    app[BUILD], app[HUB] = "b1", hub
-    app[FEED] = Feed(redis, reader, Renderer(), hub, overview)
+    app[BUILD], app[HUB], app[GATE] = "b1", hub, Gate(Settings.read())
+    app[VISITS] = Visits(app[GATE], hub)
+    app[FEED] = Feed(redis, reader, Commands(redis, reader.keys), Renderer(), hub, overview)
     app.router.add_get("/ws", live.socket)
 
     async def feeding(app: web.Application) -> AsyncIterator[None]:
@@ -166,6 +173,10 @@ BAD_FIRST = [
     '{"t":"ack","seq":1}', '{"t":"watch","live":{}}', '{"t":"abort","id":"j1"}', '{"t":"hello"}',
     '{"t":"hello","p":2,"b":"b1","live":{}}', '{"t":"hello","p":1,"live":{}}', '{"t":"hello","p":1,"b":1,"live":{}}',
     '{"t":["hello"],"p":1,"b":"b1","live":{}}', '{"t":"hello","p":1,"b":"b1","live":["row:1"]}',
+    '{"t":"hello","p":1,"b":"b1","live":{},"rows":[]}', '{"t":"hello","p":1,"b":"b1","live":{},"rows":{"j1":1}}',
+    '{"t":"hello","p":1,"b":"b1","live":{},"rows":{"j1":[1]}}', '{"t":"hello","p":1,"b":"b1","rows":{"j1":[1,1]}}',
+    '{"t":"hello","p":1,"b":"b1","live":{},"rows":{"j1":[1,"1"]}}',
+    '{"t":"hello","p":1,"b":"b1","live":{},"rows":{"":[1,1]}}',
 ]  # fmt: skip
 BAD_LIVE: list[dict[str, Any]] = [
     {"row:j1": -1}, {"row:j1": 1.5}, {"row:j1": "1"}, {"row:j1": True}, {"row:j1": None}, {"row:j1": 2**60},
@@ -190,6 +201,60 @@ async def test_only_known_keys_with_versions_can_be_watched(connect: Connect, li
 
     assert await closed(ws) == 4400
     assert hub.topics == {}
+
+
+async def test_a_row_named_once_is_live_with_its_progress_cell(
+    connect: Connect, commands: Commands, reader: Reader, hub: Hub
+) -> None:
+    await submit(commands, "j1")
+    version = (await reader.get("j1")).version
+    ws = await connect()
+
+    await ws.send_json({"t": "hello", "p": 1, "b": "b1", "live": {}, "rows": {"j1": [version, 0]}})
+
+    cell = await hear(ws, "patch")
+    assert 'id="prog-j1"' in cell["content"]
+    assert 'id="job-j1"' not in cell["content"], "of the row it has the newest version"
+    assert hub.topics.keys() == {"row:j1", "prog:j1"}
+
+
+async def test_a_page_of_200_rows_is_live_down_to_its_last_row(
+    make_client: MakeClient, functions: Any, commands: Commands, redis: Redis
+) -> None:
+    client = await make_client()
+    for _ in range(200):
+        await commands.submit(Submission(function="resize", queue="arq:queue", payload=b"p"))
+    page = await (await client.get("/jobs?limit=200")).text()
+    said = shown_on(page)
+    assert len(said["rows"]) == 200
+    build = client.app[BUILD]
+    message = json.dumps({"t": "hello", "p": 1, "b": build, **said}, separators=(",", ":"))
+    assert len(message) < live.MAX_MESSAGE
+
+    ws = await client.ws_connect("/ws", origin=own_origin(client))
+    await ws.send_str(message)
+    last = list(said["rows"])[-1]
+    await hear(ws, "ready")
+    await eventually(lambda: f"prog:{last}" in client.app[HUB].topics)
+    await commands.abort(last)
+
+    await hear(ws, "patch", f'id="job-{last}"')
+
+
+def shown_on(page: str) -> dict[str, Any]:
+    """What live.js says of a page: rows by their id, with the versions of the row and of the cell in it."""
+    live: dict[str, int] = {}
+    rows: dict[str, list[int]] = {}
+    for key, version in re.findall(r'data-live="([^"]*)" data-v="(\d+)"', page):
+        kind, _, name = key.partition(":")
+        match kind:
+            case "row":
+                rows[name] = [int(version), 0]
+            case "prog":
+                rows[name][1] = int(version)
+            case _:
+                live[key] = int(version)
+    return {"live": live, "rows": rows}
 
 
 async def test_words_of_the_sender_are_never_sent_back(connect: Connect) -> None:
@@ -245,6 +310,37 @@ async def test_as_many_messages_as_a_busy_page_sends_are_allowed(connect: Connec
 
     await eventually(lambda: "row:j1" in hub.topics)
     assert not ws.closed
+
+
+async def test_a_mistake_of_ours_never_writes_http_onto_an_open_socket(
+    make_client: MakeClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = await make_client()
+
+    async def broken(feed: Feed, keys: Any) -> Any:
+        raise web.HTTPBadRequest(text="or anything else")
+
+    monkeypatch.setattr(Feed, "load", broken)
+    stream, line = await asyncio.open_connection("127.0.0.1", client.port)
+    line.write(
+        f"GET /ws HTTP/1.1\r\nHost: 127.0.0.1:{client.port}\r\nOrigin: http://127.0.0.1:{client.port}\r\n"
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
+    )
+    assert (await stream.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
+    said = json.dumps({"t": "hello", "p": 1, "b": client.app[BUILD], "live": {}}).encode()
+    line.write(bytes((0x81, 0x80 | len(said), 0, 0, 0, 0)) + said)  # masked with zeros
+
+    answer = await asyncio.wait_for(stream.readuntil(b"\x88\x02" + (1011).to_bytes(2, "big")), 10)
+    line.write(bytes((0x88, 0x82, 0, 0, 0, 0)) + (1011).to_bytes(2, "big"))
+    answer += await asyncio.wait_for(stream.read(), 10)
+    line.close()
+
+    assert b"HTTP/" not in answer
+    assert [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR] == [
+        "a socket has met HTTPBadRequest"
+    ]
+    assert client.app[HUB].sockets == 0
 
 
 async def test_while_redis_is_away_a_page_is_told_so(connect: Connect, site: Site) -> None:

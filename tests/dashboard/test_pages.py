@@ -93,6 +93,17 @@ async def test_a_bad_option_comes_back_too(
     assert next(iter(option.values())) in await answer.text()
 
 
+async def test_wrong_arguments_and_wrong_options_are_told_at_once(client: Client) -> None:
+    fields = {"arg.folder": "/in", "arg.width": "0", "opt.job_id": "a b", "opt.defer_by": ""}
+
+    text = await (await act(client, "/jobs", function="resize", **fields)).text()
+
+    assert "2 fields need a fix" in text
+    for name in ("f-width", "o-job_id"):
+        assert f'href="#{name}"' in text
+        assert f'id="error-{name}"' in text
+
+
 async def test_an_unknown_function_is_not_found_by_name(client: Client) -> None:
     for answer in (await client.get("/jobs/new?fn=resise"), await act(client, "/jobs", function="resise")):
         assert answer.status == 404
@@ -203,18 +214,51 @@ async def test_a_deleted_job_leaves_the_list_or_its_page(client: Client, command
     assert (await client.get("/jobs/j3")).status == 404
 
 
-async def test_an_action_that_comes_too_late_is_a_note_not_a_page_in_a_row(client: Client, commands: Commands) -> None:
+async def test_a_refused_action_is_a_note_in_the_corner_and_not_a_page_in_a_row(
+    client: Client, commands: Commands, caplog: pytest.LogCaptureFixture
+) -> None:
     await put(commands)
+    await start(commands)
 
     answer = await act(client, "/jobs/j1/retry", {**HTMX, "HX-Target": "div#job-j1"})
 
     assert answer.status == 409
     assert (answer.headers["HX-Retarget"], answer.headers["HX-Reswap"]) == ("#toasts", "beforeend")
-    assert "<html" not in await answer.text()
+    text = await answer.text()
+    assert text.lstrip().startswith('<div class="toast bad" role="alert">')
+    assert "Only a failed or aborted job can be retried." in text
+    assert "<html" not in text
+    assert not caplog.records
     assert (await act(client, "/jobs/j1/retry")).status == 409
 
 
 # What surrounds a page
+
+
+async def test_slots_that_a_lost_worker_took_are_not_counted_as_busy(
+    client: Client, commands: Commands, redis: Any, keys: Keys, reader: Reader
+) -> None:
+    now = await reader.now_ms()
+    for name, seen, running in (("w1", now - 60_000, '["j0", "j1", "j2"]'), ("w2", now, '["j3"]')):
+        await redis.zadd(keys.workers, {name: seen})
+        await redis.hset(keys.worker(name), mapping={"queue": QUEUE, "slots": "4", "running": running})
+    for n in range(4):
+        await put(commands, f"j{n}")
+        await start(commands)
+
+    page = await (await client.get("/jobs")).text()
+
+    assert "1 worker, 25% busy" in page
+
+
+async def test_what_is_not_known_is_not_shown_as_nothing(make_client: MakeClient) -> None:
+    client = await make_client(redis_url="redis://127.0.0.1:1/0", redis=None)
+
+    page = await (await client.get("/jobs")).text()
+
+    assert "Redis is away" in page
+    assert "No worker is running" not in page
+    assert "Queued" not in page
 
 
 async def test_light_and_dark_are_kept_and_lead_back(client: Client) -> None:

@@ -106,7 +106,7 @@ def test_progress_shows_amount_rate_and_time_left() -> None:
     assert Page(html).named("progress")[0] | {"class": ""} == {
         "class": "", "value": "50", "max": "200", "aria-label": "resize progress",
     }  # fmt: skip
-    assert words(html) == "25% 50 / 200 files · 2 files/s 1 m 15 s left"
+    assert words(html) == "25% 50 / 200 files · 2/s 1 m 15 s left"
 
 
 def test_a_row_links_to_its_job_below_the_mount() -> None:
@@ -231,11 +231,17 @@ def test_a_result_is_shown_as_coloured_json() -> None:
 
 
 def test_a_long_traceback_keeps_its_end_and_says_that_it_was_cut() -> None:
-    html = RENDERER.outcome(job("failed", error_type="E", error="e", traceback="x" * 30_000 + "the end"), LOOK)
+    html = RENDERER.outcome(job("failed", error_type="E", error="e", traceback="x" * 30_000 + "\nthe end"), LOOK)
 
     assert "the end" in html
     assert len(html) < 22_000
     assert "earlier characters are not shown" in html
+
+
+def test_a_traceback_that_only_repeats_the_message_is_left_out() -> None:
+    html = RENDERER.outcome(job("failed", error_type="E", error="no disk", traceback="E: no disk"), LOOK)
+
+    assert html.count("no disk") == 1
 
 
 def test_a_deleted_job_goes_from_the_list_and_leaves_a_notice_on_its_own_page() -> None:
@@ -256,19 +262,62 @@ def test_tabs_count_and_keep_the_other_filters() -> None:
     assert [a["href"] for a in page.named("a") if a.get("aria-current")] == ["/ops/jobs?queue=media&state=failed"]
 
 
+def kpis(**more: Any) -> Kpis:
+    counts: dict[str, Any] = dict.fromkeys(("running", "busy", "slots", "workers", "queued", "retrying"), 0)
+    return Kpis(**{**counts, "oldest_queued": None, "minutes": [], "version": 1, **more})
+
+
+def minute(ended: int = 0, failed: int = 0, retried: int = 0, *, wait: int = 0, run: int = 0) -> MinuteStats:
+    """What ended in a minute; the given numbers of waits and runs took 8 ms."""
+    waits, runs = (tuple(count if n == 3 else 0 for n in range(22)) for count in (wait, run))
+    return MinuteStats(1, ended - failed, failed, 0, retried, runs, waits)
+
+
+def tile_words(**more: Any) -> str:
+    return words(RENDERER.kpis(kpis(**more), LOOK))
+
+
 def test_tiles_add_up_the_minutes() -> None:
-    wait = tuple(9 if n == 3 else 0 for n in range(22))
-    minutes = [MinuteStats(n, 30, 10, 0, 2, wait, wait) for n in range(2)]
-    html = words(RENDERER.kpis(Kpis(3, 8, 2, 1284, NOW - 5000, minutes, 1), LOOK))
+    minutes = [minute(40, 10, 2, wait=9, run=9)] * 2
+    html = tile_words(running=3, busy=3, slots=8, workers=2, queued=1284, oldest_queued=NOW - 5000, minutes=minutes)
 
     assert "3 / 8 slots" in html
+    assert "2 workers, 37% busy" in html
     assert "1 284" in html
+    assert "80 ended in 40 min" in html
     assert "20 25.0%" in html
+    assert "4 retries" in html
     assert "8 ms" in html
+    assert "run time p95 8 ms" in html
 
 
 def test_tiles_stand_before_there_is_anything_to_count() -> None:
-    assert "no worker is running" in RENDERER.kpis(Kpis(0, 0, 0, 0, None, [], 0), LOOK)
+    html = tile_words()
+
+    assert "no worker is running" in html
+    assert "slot" not in html
+    for said in ("nothing waits", "nothing ended in 40 min", "no retries", "no job has started in 40 min"):
+        assert said in html
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"minutes": [minute(wait=1)]}, "no job has ended in 40 min"),
+        ({"minutes": [minute(1, retried=1)]}, "1 retry"),
+        ({"minutes": [minute(1)]}, "1 ended in 40 min"),
+        ({"retrying": 1}, "1 job waits for a retry"),
+        ({"retrying": 2}, "2 jobs wait for a retry"),
+        ({"queued": 1, "oldest_queued": NOW - 5000, "retrying": 2}, ", 2 to retry"),
+        ({"running": 5, "busy": 1, "slots": 8, "workers": 1}, "1 worker, 12% busy"),
+        ({"running": 1, "slots": 1, "workers": 1}, "1 / 1 slot "),
+    ],
+)
+def test_what_stands_under_a_figure_does_not_contradict_it(given: dict[str, Any], said: str) -> None:
+    html = tile_words(**given)
+
+    assert said in html
+    assert ("nothing waits" in html) == (not given.get("queued") and not given.get("retrying"))
 
 
 def test_the_sidebar_shows_queues_and_silent_workers() -> None:

@@ -10,8 +10,8 @@ from jinja2 import TemplateError
 from markupsafe import escape
 
 from ..appkeys import ADMITTED, OVERVIEW
-from ..errors import Problem
 from ..place import base, inner_path
+from ..problems import Problem
 from ..views import ErrorView
 from .shell import bare_page, html_response, is_htmx, login_look, render_part
 

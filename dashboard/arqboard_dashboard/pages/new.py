@@ -14,20 +14,12 @@ from arqboard.protocol.keys import ArqKeys
 from arqboard.submitting import submit
 
 from ..appkeys import COMMANDS, OVERVIEW, READER
+from ..calls import as_python, call_of, checked
 from ..errors import BadInput
-from ..forms import (
-    Prefill,
-    as_python,
-    call_of,
-    checked,
-    fields_of,
-    from_job,
-    from_query,
-    option_fields,
-    texts_of,
-)
+from ..forms import fields_of, option_fields, texts_of
 from ..guard import read_form, text_of
 from ..place import job_page
+from ..prefill import Prefill, from_job, from_query
 from ..submission import Options, known_function
 from ..views import NewJobView
 from .job import readable
@@ -62,17 +54,19 @@ async def create(request: web.Request) -> web.Response:
     except BadArguments as error:
         return await _form(request, info, typed=_Typed(typed, error.problems), status=HTTPStatus.UNPROCESSABLE_ENTITY)
     except JobExists as error:
-        typed_again = _Typed(typed, {"job_id": str(error)})
+        typed_again = _Typed(typed, {"opt.job_id": str(error)})
         return await _form(request, info, typed=typed_again, status=HTTPStatus.CONFLICT)
-    except BadInput as error:
-        typed_again = _Typed(typed, {error.field: str(error)})
-        return await _form(request, info, typed=typed_again, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     return see_other(request, job_page(request.app, done), "submitted")
 
 
 async def _submit(request: web.Request, info: FunctionInfo, typed: Mapping[str, str]) -> str:
+    """Raises BadArguments with all that is wrong, options included, so that one answer names every field."""
     call = call_of(info, typed)
-    options = await Options.of_form(request.app, info, typed)
+    options = Options()
+    try:
+        options = await Options.of_form(request.app, info, typed)
+    except BadInput as error:
+        call.problems[f"opt.{error.field}"] = str(error)
     checked(info, call)
     done = await submit(
         request.app[COMMANDS], info, call.args, call.kwargs, queue=options.queue, job_id=options.job_id,

@@ -9,13 +9,9 @@ from typing import Any
 
 import pytest
 from board import Client, MakeClient
-from redis.exceptions import BusyLoadingError, ReadOnlyError, ResponseError
-from redis.exceptions import ConnectionError as LostConnection
-from redis.exceptions import TimeoutError as NoAnswer
 
 from arqboard.protocol import Reader
 from arqboard_dashboard.appkeys import READER
-from arqboard_dashboard.errors import is_away, problem_of
 
 NOWHERE = "redis://me:hunter2@127.0.0.1:1/0"
 
@@ -57,22 +53,6 @@ async def test_a_redis_that_hangs_costs_two_seconds(make_client: MakeClient, red
     assert time.monotonic() - began < 3
     assert {answer.status for answer in answers} == {503}
     await redis.execute_command("CLIENT", "UNPAUSE")
-
-
-@pytest.mark.parametrize(
-    "error",
-    [LostConnection("gone"), NoAnswer("slow"), BusyLoadingError("loading"), ReadOnlyError("replica"),
-     ResponseError("OOM command not allowed when used memory > 'maxmemory'."),
-     ResponseError("MISCONF Redis is configured to save RDB snapshots"),
-     ResponseError("Error running script: OOM command not allowed")],
-    ids=lambda e: str(e)[:12],
-)  # fmt: skip
-def test_a_redis_that_can_not_be_used_is_not_our_mistake(error: Exception) -> None:
-    problem = problem_of(error, "db:6379/0")
-
-    assert is_away(error)
-    assert (problem.status, problem.retry_seconds) == (503, 2)
-    assert "db:6379/0" in problem.message
 
 
 async def test_a_bug_shows_a_number_and_the_log_the_rest(

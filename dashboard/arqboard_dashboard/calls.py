@@ -1,0 +1,126 @@
+"""The call that a filled-in form means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from arqboard.protocol import BadArguments, FunctionInfo, Parameter
+
+from .inputs import NUMBER, Input, input_of
+from .strictjson import BadJson, parse
+
+#: Characters of a number at most.
+MAX_NUMBER = 100
+
+
+@dataclass(frozen=True, slots=True)
+class FilledCall:
+    """What a form says. `problems` are those that show before the signature is asked."""
+
+    args: list[Any]
+    kwargs: dict[str, Any]
+    problems: dict[str, str]
+
+
+def call_of(info: FunctionInfo, typed: Mapping[str, str]) -> FilledCall:
+    """The call that the fields mean. Empty optional ones are left out; numbers stay text for `bind`."""
+    call = FilledCall([], {}, {})
+    values: dict[str, Any] = {}
+    for parameter in info.parameters:
+        try:
+            _take(parameter, typed, values)
+        except ValueError as error:
+            call.problems[parameter.name] = str(error)
+    _place(info, values, call)
+    return call
+
+
+def checked(info: FunctionInfo, call: FilledCall) -> None:
+    """Raises BadArguments with everything that is wrong, so that one answer names every field."""
+    problems: dict[str, str] = {}
+    try:
+        info.bind(call.args, call.kwargs, lax=True)
+    except BadArguments as error:
+        problems = error.problems
+    problems = {**problems, **call.problems}
+    if problems:
+        raise BadArguments(info.name, problems)
+
+
+def as_python(info: FunctionInfo, texts: Mapping[str, str]) -> str:
+    """The call in Python, as far as the fields are filled in."""
+    call = call_of(info, texts)
+    try:
+        bound = info.bind(call.args, call.kwargs, lax=True) if not call.problems else None
+    except BadArguments:
+        bound = None
+    args, kwargs = (bound.args, bound.kwargs) if bound else (call.args, call.kwargs)
+    parts = [repr(info.name), *map(repr, args), *(f"{name}={value!r}" for name, value in kwargs.items())]
+    return f"await pool.enqueue_job({', '.join(parts)})"
+
+
+def _take(parameter: Parameter, typed: Mapping[str, str], values: dict[str, Any]) -> None:
+    """Put the value of one field among the values. Raises ValueError, saying what is wrong with it."""
+    how, text = input_of(parameter), typed.get(f"arg.{parameter.name}")
+    if how.widget == "checkbox":
+        values[parameter.name] = _ticked(text)
+    elif text is None or not text.strip():
+        if parameter.required and how.nullable:
+            values[parameter.name] = None
+    else:
+        values[parameter.name] = _converted(how, text.replace("\r\n", "\n"))
+
+
+def _ticked(text: str | None) -> Any:
+    return {None: False, "": False, "on": True}.get(text, text)
+
+
+def _converted(how: Input, text: str) -> Any:
+    match how.widget:
+        case "json":
+            try:
+                return parse(text)
+            except BadJson as error:
+                raise ValueError(f"not JSON: {error}") from None
+        case "select":
+            if text not in how.choices:
+                raise ValueError(f"has to be one of {', '.join(how.choices)}")
+            return how.choices[text]
+        case "number":
+            if len(text) > MAX_NUMBER or not NUMBER.fullmatch(text.strip()):
+                raise ValueError("is not a number")
+            return text.strip()
+        case "text" | "textarea":
+            return text
+        case _:
+            return text.strip()
+
+
+def _place(info: FunctionInfo, values: dict[str, Any], call: FilledCall) -> None:
+    """By name where possible; by position where the signature says so or further ones follow."""
+    extra = _unpacked(info, values, call)
+    kinds = ("positional", "normal") if extra else ("positional",)
+    for parameter in info.parameters:
+        if parameter.kind in kinds and parameter.name in values:
+            call.args.append(values.pop(parameter.name))
+        elif parameter.kind in kinds and extra:
+            call.problems[parameter.name] = "is needed too, since further arguments follow it by position"
+    call.args.extend(extra)
+    call.kwargs.update(values)
+
+
+def _unpacked(info: FunctionInfo, values: dict[str, Any], call: FilledCall) -> list[Any]:
+    """Take what stands for `*args` and `**kwargs` out of the values; the further arguments by position come back."""
+    extra: list[Any] = []
+    for parameter in info.parameters:
+        more = values.pop(parameter.name, None) if parameter.kind.startswith("var_") else None
+        if parameter.kind == "var_positional" and isinstance(more, list):
+            extra = cast("list[Any]", more)
+        elif parameter.kind == "var_keyword" and isinstance(more, dict):
+            call.kwargs.update(cast("dict[str, Any]", more))
+        elif more is not None:
+            what = "list" if parameter.kind == "var_positional" else "object"
+            call.problems[parameter.name] = f"has to be a JSON {what}"
+    return extra

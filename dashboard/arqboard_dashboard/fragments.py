@@ -1,0 +1,188 @@
+"""From keys to fragments: what pages can watch, and how it is read and rendered, once for all of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Container, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeGuard
+from urllib.parse import parse_qsl
+
+from redis.exceptions import RedisError
+
+from arqboard.protocol import Job, Query, Reader, State, Unreadable
+from arqboard.protocol.reader import MAX_PAGE
+
+from .frames import Fragment
+from .views import Look, Tabs
+
+if TYPE_CHECKING:
+    from .faults import Faults
+    from .overview import Overview
+    from .render import Kind, Renderer
+
+#: Redis is away, or does not answer in time.
+AWAY = (RedisError, OSError)
+#: How often a worker that nobody knows makes us ask for the workers again.
+WORKERS_GAP = 0.2
+MAX_KEY = 600
+
+#: Fragments of one job. A row contains its progress cell, so `prog` comes first and the row covers it.
+JOB_KINDS: tuple[Kind, ...] = ("prog", "row", "hero", "chunks", "attempts", "facts", "outcome")
+#: These show whether the worker of a running job is alive.
+SHOW_WORKER = frozenset(("row", "hero"))
+METERS = frozenset(("tabs", "kpis", "side"))
+LISTS = frozenset(("list",))
+_IN_LISTS = frozenset(("prog", "row"))
+#: These stay the same while a job only makes progress.
+_BY_VERSION = frozenset(("row", "attempts", "facts", "outcome"))
+
+
+class Fragments:
+    """Makes the fragment of each key from what Redis says now."""
+
+    def __init__(self, reader: Reader, renderer: Renderer, overview: Overview, faults: Faults) -> None:
+        self._reader, self._renderer, self._overview, self._faults = reader, renderer, overview, faults
+        self._workers_at = float("-inf")
+
+    async def of_jobs(
+        self, wanted: Mapping[str, Sequence[Kind]], known: Mapping[str, Fragment] | None = None
+    ) -> list[Fragment]:
+        """Fragments of these kinds of these jobs, without those that are `known` in their present version."""
+        in_lists = [job_id for job_id, kinds in wanted.items() if _IN_LISTS.issuperset(kinds)]
+        on_pages = [job_id for job_id, kinds in wanted.items() if not _IN_LISTS.issuperset(kinds)]
+        jobs = [*await self._reader.many(in_lists), *await self._reader.many(on_pages, detail=True)]
+        look = await self._look_for(jobs)
+        fragments = [
+            await self._fragment(kind, job_id, job, look)
+            for job_id, job in zip([*in_lists, *on_pages], jobs, strict=True)
+            for kind in wanted[job_id]
+            if not _is_known(kind, job, known or {})
+        ]
+        return [fragment for fragment in fragments if fragment]
+
+    async def meter(self, key: str, position: int) -> Fragment:
+        """Tabs, tiles or sidebar, from values that are at most a second old. `position` dates the tabs."""
+        look = await self._overview.look()
+        kind, _, name = key.partition(":")
+        match kind:
+            case "tabs":
+                query = parse_query(name)
+                tabs = Tabs(query, await self._reader.counts(query.queue, query.function), position)
+                return Fragment(key, position, self._renderer.tabs(tabs, look, oob=True))
+            case "kpis":
+                kpis = await self._overview.kpis.get()
+                return Fragment(key, kpis.version, self._renderer.kpis(kpis, look, oob=True), timed=True)
+            case _:
+                side = await self._overview.side.get()
+                return Fragment(key, side.version, self._renderer.side(side, look, oob=True), timed=True)
+
+    async def _look_for(self, jobs: Iterable[Job | Unreadable | None]) -> Look:
+        """What all fragments share. A worker seen for the first time must not look dead."""
+        look = await self._overview.look()
+        known = {worker.id for worker in self._overview.workers.last or ()}
+        new = any(is_running(job) and job.worker not in known for job in jobs)
+        if not new or time.monotonic() - self._workers_at < WORKERS_GAP:
+            return look
+        self._workers_at = time.monotonic()
+        await self._overview.workers.again()
+        return await self._overview.look()
+
+    async def _fragment(self, kind: Kind, job_id: str, job: Job | Unreadable | None, look: Look) -> Fragment | None:
+        """One fragment, or None where this kind has nothing to show for such a job."""
+        key = f"{kind}:{job_id}"
+        if not isinstance(job, Job):
+            html = self._html_of_none(kind, job_id, job, look)
+            return Fragment(key, 0, html) if html else None
+        try:
+            html = await self._html(kind, job, look)
+        except AWAY:
+            raise
+        except Exception as error:  # noqa: BLE001 - one job that breaks a template must not stop all others
+            self._faults.met(error)
+            return await self._fragment(kind, job_id, Unreadable(job_id, "it can't be shown"), look)
+        version = job.version if kind in _BY_VERSION else job.position
+        return Fragment(key, version, html, timed=kind in SHOW_WORKER and job.state is State.RUNNING)
+
+    def _html_of_none(self, kind: Kind, job_id: str, why: Unreadable | None, look: Look) -> str:
+        """A job that was deleted, or can't be read: its row or hero says so, the rest stays as it was."""
+        if kind == "row":
+            return self._renderer.row(why, look, oob=True) if why else self._renderer.gone(kind, job_id)
+        return self._renderer.hero_gone(job_id, look) if kind == "hero" and why is None else ""
+
+    async def _html(self, kind: Kind, job: Job, look: Look) -> str:
+        match kind:
+            case "row":
+                return self._renderer.row(job, look, oob=True)
+            case "prog":
+                return self._renderer.prog(job, look, oob=True)
+            case "hero":
+                return self._renderer.hero(job, look, oob=True)
+            case "chunks":
+                marks = await self._reader.chunk_marks(job.id)
+                return self._renderer.chunks(job, marks, look, oob=True)
+            case "attempts":
+                attempts = await self._reader.attempts(job)
+                return self._renderer.attempts(job, attempts, look, oob=True)
+            case "facts":
+                return self._renderer.facts(job, look, oob=True)
+            case "outcome":
+                return self._renderer.outcome(job, look, oob=True)
+
+
+def parse_key(key: str) -> tuple[str, str]:
+    """The kind and the name in a key that a page can watch. Raises ValueError for any other."""
+    kind, colon, name = key.partition(":")
+    if len(key) > MAX_KEY:
+        raise ValueError("the key is too long")
+    key.encode()
+    match kind:
+        case "tabs" | "list" if colon:
+            parse_query(name)
+        case "kpis" | "side" if not colon:
+            pass
+        case _ if kind in JOB_KINDS and name:
+            pass
+        case _:
+            raise ValueError("there is no such key")
+    return kind, name
+
+
+def parse_query(text: str) -> Query:
+    """The query whose filters were written by `render.query_string`. Raises ValueError for anything else."""
+    pairs = parse_qsl(text, strict_parsing=True, max_num_fields=4, errors="strict") if text else []
+    filters: dict[str, Any] = dict(pairs)  # str, until two of them are parsed below
+    if len(filters) != len(pairs) or not filters.keys() <= {"function", "queue", "state", "limit"}:
+        raise ValueError("there is no such filter")
+    if "state" in filters:
+        filters["state"] = State(filters["state"])
+    if "limit" in filters:
+        filters["limit"] = min(MAX_PAGE, max(1, int(filters["limit"])))
+    return Query(**filters)
+
+
+def of_kinds(keys: Iterable[str], kinds: Container[str]) -> list[str]:
+    """Those of the keys that are of one of these kinds."""
+    return [key for key in keys if key.partition(":")[0] in kinds]
+
+
+def ids_in(keys: Iterable[str], kinds: Container[str] = JOB_KINDS) -> list[str]:
+    """The jobs that the keys of these kinds name, each once."""
+    return list(dict.fromkeys(key.partition(":")[2] for key in of_kinds(keys, kinds)))
+
+
+def kinds_of(job_id: str, keys: Container[str]) -> list[Kind]:
+    """What of a job is among the keys."""
+    return [kind for kind in JOB_KINDS if f"{kind}:{job_id}" in keys]
+
+
+def is_running(job: Job | Unreadable | None) -> TypeGuard[Job]:
+    """Whether it is a job that a worker has."""
+    return isinstance(job, Job) and job.state is State.RUNNING
+
+
+def _is_known(kind: Kind, job: Job | Unreadable | None, known: Mapping[str, Fragment]) -> bool:
+    """Whether this kind of fragment of a job that has changed is as it was before."""
+    if kind not in _BY_VERSION or not isinstance(job, Job):
+        return False
+    before = known.get(f"{kind}:{job.id}")
+    return before is not None and before.version == job.version

@@ -1,0 +1,166 @@
+"""What an exception means to who asked: a status, a code, words, and what to do."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from aiohttp import web
+from redis.exceptions import AuthenticationError, ReadOnlyError, RedisError, ResponseError
+from redis.exceptions import ConnectionError as LostConnection
+from redis.exceptions import TimeoutError as NoAnswer
+
+from arqboard.protocol import (
+    ArqboardError,
+    BadArguments,
+    JobExists,
+    JobNotFound,
+    KeyReused,
+    PayloadGone,
+    UnknownFunction,
+    WrongState,
+)
+
+from .errors import BadInput, Refused, Unreadable
+
+log = logging.getLogger("arqboard.dashboard")
+
+#: Seconds after which a client may ask again while Redis is away.
+RETRY_SECONDS = 2
+#: What Redis answers while it can be reached but not used.
+_UNUSABLE = (
+    "OOM", "MISCONF", "READONLY", "LOADING", "MASTERDOWN", "NOREPLICAS", "CLUSTERDOWN", "TRYAGAIN", "NOAUTH",
+    "NOPERM",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An error as it is told."""
+
+    status: int
+    code: str
+    message: str
+    title: str = ""
+    field: str = ""
+    fields: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
+    hint: str = ""
+    retry_seconds: int | None = None
+    headers: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
+
+    def as_json(self) -> dict[str, Any]:
+        told: dict[str, Any] = {"code": self.code, "message": self.message}
+        if self.field:
+            told["field"] = self.field
+        if self.fields:
+            told["fields"] = dict(self.fields)
+        return {"error": told}
+
+
+def problem_of(error: Exception, redis_label: str = "Redis") -> Problem:
+    """What an exception means to the person who asked."""
+    match error:
+        case ArqboardError():
+            return _of_ours(error)
+        case RedisError() if is_away(error):
+            return _away(error, redis_label)
+        case UnicodeEncodeError():
+            return Problem(400, "not_text", "A part of the request holds half of a surrogate pair, which is not text.")
+        case _:
+            return _broken(error)
+
+
+def is_away(error: Exception) -> bool:
+    """Whether Redis can't be reached or used now, as opposed to a mistake of ours."""
+    match error:
+        case LostConnection() | NoAnswer() | ReadOnlyError() | AuthenticationError():
+            return True
+        case ResponseError():
+            said = str(error)
+            return said.startswith(_UNUSABLE) or any(f" {word} " in said for word in _UNUSABLE)
+        case _:
+            return False
+
+
+def _of_ours(error: ArqboardError) -> Problem:
+    message = str(error)
+    match error:
+        case JobNotFound():
+            return Problem(404, "job_not_found", message, "No such job")
+        case UnknownFunction():
+            return Problem(404, "unknown_function", message, "No such function", field="function")
+        case WrongState():
+            return Problem(409, "wrong_state", message, "Not now")
+        case JobExists():
+            return Problem(409, "job_exists", message, "This id is taken", field="job_id")
+        case PayloadGone():
+            return Problem(409, "payload_gone", message, "The call has expired")
+        case KeyReused():
+            return Problem(409, "key_reused", message, "This key was used", field="Idempotency-Key")
+        case BadArguments():
+            return Problem(422, "bad_arguments", message, "The arguments don't fit", _first(error), error.problems)
+        case Unreadable():
+            return Problem(422, "unreadable", message, "This record can't be read")
+        case BadInput():
+            return Problem(error.status, error.code, message, field=error.field)
+        case Refused():
+            return Problem(error.status, error.code, message, headers=error.headers)
+        case _:
+            return Problem(422, "refused", message)
+
+
+def _first(error: BadArguments) -> str:
+    return next(iter(error.problems), "")
+
+
+def _away(error: Exception, label: str) -> Problem:
+    said = " ".join(str(error).split()) or type(error).__name__
+    return Problem(
+        503,
+        "redis_unavailable",
+        f"Redis at {label} can't be used now: {said}",
+        "Redis is away",
+        hint="Jobs are safe with their workers; this page comes back by itself when Redis does.",
+        retry_seconds=RETRY_SECONDS,
+        headers={"Retry-After": str(RETRY_SECONDS)},
+    )
+
+
+def _broken(error: Exception) -> Problem:
+    number = secrets.token_hex(6)
+    log.error("request %s failed", number, exc_info=error)
+    return Problem(
+        500,
+        "internal_error",
+        f"Something broke on our side. The log has the details under {number}.",
+        "This should not happen",
+        headers={"X-Request-Id": number},
+    )
+
+
+_HTTP: dict[int, tuple[str, str]] = {
+    400: ("bad_request", "The request can't be understood."),
+    401: ("unauthorized", "Sign in first."),
+    403: ("forbidden", "This is not allowed."),
+    404: ("not_found", "There is nothing at this address."),
+    405: ("method_not_allowed", "This address does not take that method."),
+    408: ("too_slow", "The request took too long to arrive."),
+    413: ("too_large", "The body is too large: 256 kB are the most."),
+    415: ("wrong_content_type", "The body is of a type that is not taken here."),
+    503: ("unavailable", "Not now; try again in a moment."),
+}
+
+
+def problem_of_http(answer: web.HTTPException, method: str) -> Problem:
+    """aiohttp's own answers. Their texts can hold parts of the request, so they are not repeated."""
+    code, message = _HTTP.get(answer.status, ("refused", HTTPStatus(answer.status).phrase))
+    told = ("Allow", "Retry-After", "WWW-Authenticate")
+    kept = {name: value for name, value in answer.headers.items() if name in told}
+    if answer.status == HTTPStatus.METHOD_NOT_ALLOWED:
+        message = f"{method} is not possible here; {kept.get('Allow', 'nothing')} is."
+    return Problem(answer.status, code, message, headers=kept)
