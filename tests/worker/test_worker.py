@@ -102,7 +102,8 @@ async def test_an_old_abort_does_not_kill_a_new_job_of_the_same_id(start: StartW
 
 async def test_a_waiting_stock_job_is_shown_before_it_runs(start: StartWorker, pool: ArqRedis, reader: Reader) -> None:
     await start(add, stay, max_jobs=1)
-    await enqueue(pool, "stay")
+    first = await enqueue(pool, "stay")
+    await eventually(partial(_is, first, JobStatus.in_progress))
     waiting = await enqueue(pool, "add", 7)
     await eventually(lambda: _exists(reader, waiting.job_id))
     job = await reader.get(waiting.job_id)
