@@ -360,8 +360,11 @@ class Worker(arq.worker.Worker):
 
     async def _stop_duties(self) -> None:
         await self._within("the lease thread did not stop", self.leases.stop())
-        for duty in self._duties:
-            duty.cancel()
+        running = set(self._duties)
+        while running:  # redis-py can lose a cancellation while it sends, so it is repeated
+            for duty in running:
+                duty.cancel()
+            _, running = await asyncio.wait(running, timeout=0.5)
         await asyncio.gather(*self._duties, return_exceptions=True)
         self._duties = []
         await self._within("Redis is away", self.registry.leave())
