@@ -148,7 +148,7 @@ def parse_key(key: str) -> tuple[str, str]:
 
 
 def parse_query(text: str) -> Query:
-    """The query whose filters were written by `render.query_string`. Raises ValueError for anything else."""
+    """The query whose filters were written by `links.query_string`. Raises ValueError for anything else."""
     pairs = parse_qsl(text, strict_parsing=True, max_num_fields=4, errors="strict") if text else []
     filters: dict[str, Any] = dict(pairs)  # str, until two of them are parsed below
     if len(filters) != len(pairs) or not filters.keys() <= {"function", "queue", "state", "limit"}:

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import MutableMapping, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
 from pathlib import Path
-from types import CodeType
 from typing import TYPE_CHECKING, Any, Literal
 
-from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined
-from jinja2.bccache import Bucket
-from jinja2.runtime import Macro
-from markupsafe import Markup
+from arqboard.protocol import Attempt, Job, Unreadable
 
-from arqboard.protocol import Attempt, Job, State, Unreadable
-
-from . import charts, formats
+from . import formats
 from .assets import TEMPLATES
-from .links import dom_id, job_url, list_url, query_string, root_id, url_part
-from .tiles import Tiles, used_slots
+from .links import root_id
+from .templating import new_environment
 from .views import Kpis, Look, Side, Tabs
 
 if TYPE_CHECKING:
@@ -28,44 +20,11 @@ if TYPE_CHECKING:
 Kind = Literal["row", "prog", "hero", "chunks", "attempts", "facts", "outcome"]
 
 
-class Compiled(BytecodeCache):
-    """Compiled templates, kept for all applications of this process: compiling takes a thousand times a rendering."""
-
-    def __init__(self) -> None:
-        self._code: dict[tuple[str, str], CodeType] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        bucket.code = self._code.get((bucket.key, bucket.checksum))
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        if bucket.code is not None:
-            self._code[bucket.key, bucket.checksum] = bucket.code
-
-
-_COMPILED = Compiled()
-
-
-class _Environment(Environment):
-    """Gives each template its globals as one plain dict: every render and include copies them."""
-
-    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
-        return {**self.globals, **(d or {})}
-
-
 class Renderer:
     """Renders one fragment at a time. With `oob` its root says where it belongs, so that it can be pushed."""
 
     def __init__(self, templates: Path = TEMPLATES) -> None:
-        self.env = _Environment(
-            loader=FileSystemLoader(templates),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            auto_reload=False,
-            bytecode_cache=_COMPILED,
-        )
-        configure(self.env)
+        self.env = new_environment(templates)
 
     def warm(self) -> None:
         """Compile every template, so that the first visitor does not wait for a quarter of a second."""
@@ -129,96 +88,3 @@ class Renderer:
     def _render(self, partial: str, look: Look, oob: bool, **values: Any) -> str:
         html = self.env.get_template(f"partials/{partial}.html").render(look=look, oob=oob, **values)
         return formats.scrub(html.strip())
-
-
-def configure(env: Environment) -> None:
-    """Install every filter, global and macro that the templates use, on any environment that can load them."""
-    env.filters.update(FILTERS)
-    names: dict[str, Any] = {**GLOBALS, "row_of": RowCache(env)}
-    env.globals.update(names)
-    # As globals, because an import in every partial took half of the time of a row.
-    macros: dict[str, Any] = vars(env.get_template("macros.html").module)
-    env.globals.update({name: value for name, value in macros.items() if isinstance(value, Macro)})
-    # These see nothing but their few arguments.
-    env.globals.update({name: lru_cache(maxsize=256)(macros[name]) for name in ("icon", "badge")})
-
-
-def moment(ms: int, look: Look, mode: Literal["", "ago", "left", "since"] = "", before: str = "") -> Markup:
-    """A time as templates write it: `moment(job.started, look, "since", "since ")`."""
-    return formats.time_tag(ms, look.now, mode, before)
-
-
-def shown_state(job: Job | Unreadable, look: Look) -> str:
-    """The state as shown: `stalled` where a job runs on a worker that went silent."""
-    if isinstance(job, Unreadable):
-        return "unreadable"
-    if job.state is State.RUNNING and job.worker and job.worker not in look.alive:
-        return "stalled"
-    return job.state.value
-
-
-def badge_state(job: Job, state: str) -> str:
-    """What a job's badge says of a shown state: a wish to abort comes first, as long as it can come true."""
-    return "aborting" if job.abort_requested and not job.state.is_terminal else state
-
-
-def called(job: Job | Unreadable) -> str:
-    """What a screen reader, and a question before an action, call a job."""
-    return f"{job.function} {job.id}" if isinstance(job, Job) else f"unreadable job {job.id}"
-
-
-def percent_of(job: Job) -> float | None:
-    """How far a job is: by what it reported, else by its chunks, else unknown."""
-    if job.progress is not None and job.progress.percent is not None:
-        return job.progress.percent
-    if job.chunks is not None:
-        return min(100.0, job.chunks.done * 100 / job.chunks.total)
-    return None
-
-
-class RowCache:
-    """Rows of pages as they were rendered before: most rows of a list are old jobs that no longer change."""
-
-    def __init__(self, env: Environment, size: int = 2000) -> None:
-        self._env, self._size = env, size
-        self._rows: OrderedDict[tuple[object, ...], Markup] = OrderedDict()
-
-    def __call__(self, job: Job | Unreadable, look: Look) -> Markup:
-        key = _row_key(job, look)
-        found = self._rows.pop(key, None) or self._render(job, look)
-        self._rows[key] = found
-        if len(self._rows) > self._size:
-            self._rows.popitem(last=False)
-        return found
-
-    def _render(self, job: Job | Unreadable, look: Look) -> Markup:
-        html = self._env.get_template("partials/row.html").render(job=job, look=look, oob=False)
-        return Markup(html)  # noqa: S704 - the output of an autoescaped template
-
-
-def _row_key(job: Job | Unreadable, look: Look) -> tuple[object, ...]:
-    """All that a row's HTML depends on; `position` stands for every change of the job."""
-    frame = (look.base, look.form_token, look.now // 86_400_000, shown_state(job, look))
-    if isinstance(job, Unreadable):
-        return (job.id, job.why, *frame)
-    return (job.id, job.position, job.version, job.enqueued, *frame)
-
-
-FILTERS: dict[str, Any] = {
-    "duration": formats.duration, "left": formats.left, "number": formats.number, "compact": formats.compact,
-    "brief": formats.brief, "rate": formats.rate, "percent": formats.percent, "clock": formats.clock,
-    "iso": formats.iso, "plural": formats.plural, "call_text": formats.call_text, "one_line": formats.one_line,
-    "json_html": formats.json_html, "tail": formats.tail, "first_line": formats.first_line, "dom_id": dom_id,
-    "url_part": url_part, "query_string": query_string,
-}  # fmt: skip
-GLOBALS: dict[str, Any] = {
-    "oob": False, "State": State, "shown_state": shown_state, "badge_state": badge_state, "percent_of": percent_of,
-    "called": called, "used_slots": used_slots, "job_url": job_url, "list_url": list_url, "root_id": root_id,
-    "moment": moment, "tiles": Tiles, "sparkline": charts.sparkline, "meter": charts.meter, "segbar": charts.segbar,
-    "chunk_map": charts.chunk_map, "lanes": charts.lanes, "max_squares": charts.MAX_SQUARES,
-}  # fmt: skip
-
-__all__ = [
-    "Kind", "Renderer", "configure", "dom_id", "job_url", "list_url", "query_string", "root_id", "shown_state",
-    "url_part",
-]  # fmt: skip

@@ -6,7 +6,7 @@ import pytest
 
 from arqboard.protocol import Query, State
 from arqboard_dashboard.fragments import parse_key, parse_query
-from arqboard_dashboard.render import query_string
+from arqboard_dashboard.links import query_string
 
 
 @pytest.mark.parametrize(

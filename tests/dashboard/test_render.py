@@ -23,7 +23,9 @@ from arqboard.protocol import (
     WorkerInfo,
 )
 from arqboard_dashboard import charts, formats
-from arqboard_dashboard.render import Renderer, dom_id, list_url, query_string, root_id, shown_state
+from arqboard_dashboard.links import dom_id, list_url, query_string, root_id
+from arqboard_dashboard.render import Renderer
+from arqboard_dashboard.templating import shown_state
 from arqboard_dashboard.views import Kpis, Look, Side, Tabs
 
 NOW = 1_795_357_805_000
@@ -346,6 +348,22 @@ def test_one_list_has_one_name() -> None:
     assert query_string(query) == "function=f&queue=q+q&state=failed"
     assert query_string(Query()) == ""
     assert list_url(LOOK, query, state=None) == "/ops/jobs?function=f&queue=q+q"
+
+
+# What it costs
+
+
+def test_templates_are_compiled_once_for_all_applications_of_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    RENDERER.warm()
+    other = Renderer()
+
+    def compile_again(*_: Any, **__: Any) -> None:
+        raise AssertionError("this takes a quarter of a second")
+
+    monkeypatch.setattr(other.env, "compile", compile_again)
+    other.warm()
+
+    assert other.prog(halfway(), LOOK) == RENDERER.prog(halfway(), LOOK)
 
 
 # Hostile text
