@@ -103,7 +103,7 @@ def fill(board: Board) -> str:
     board.wait_for_state(board.submit("import_csv", rows=20_000, pause=0), "succeeded")
     board.wait_for_state(board.submit("send_newsletter", recipients=800, pause=0, connections=4), "succeeded")
     abort_at(board, board.submit("import_csv", rows=50_000, pause=0.2), 5)
-    hero = board.submit("import_csv", rows=100_000, pause=0.25)
+    hero = board.submit("import_csv", rows=100_000, pause=0.5)
     abort_at(board, hero, 28)
     flaky = board.submit("flaky_download", kilobytes=2_000, failures=5, seconds=2)
     board.submit("resize_images", count=90, width=1024, pause=1.0)
