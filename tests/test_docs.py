@@ -24,6 +24,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from arq.connections import ArqRedis, RedisSettings, create_pool
 from click import Command, Group
+from prometheus_client.parser import text_string_to_metric_families
 from pydantic_settings import BaseSettings
 from waiting import eventually
 
@@ -306,7 +307,10 @@ async def test_mounted_has_the_shop_and_the_dashboard(example: Example, redis: o
 HEX, TIME = re.compile(r"[0-9a-f]{32}"), re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
 WORKER = re.compile(r"[\w.-]+-\d+-[0-9a-f]{4}")
 #: What differs from run to run. Where it is there, it is only compared in kind.
-CHANGING = {"rate", "left_seconds", "pid", "host", "lag_ms", "rss", "traceback", "version"}
+CHANGING = {
+    "rate", "left_seconds", "pid", "host", "lag_ms", "rss", "traceback", "version", "mean_ms", "p50_ms", "p95_ms",
+    "p99_ms",
+}  # fmt: skip
 EXCHANGE = re.compile(r"^```sh\n(curl .*?)^```\n(.*?)(?=^```sh|\Z)", re.DOTALL | re.MULTILINE)
 
 
@@ -428,6 +432,32 @@ async def test_metrics_in_the_docs_exist(client: Client) -> None:
     scraped = await (await client.get("/metrics")).text()
     assert found
     assert [name for name in found if name not in scraped] == []
+
+
+async def test_metrics_of_jobs_are_all_in_their_table_with_their_labels(
+    client: Client, commands: Commands, redis: Any
+) -> None:
+    keys = commands.keys
+    await redis.hset(keys.stats_totals, mapping={"fn|resize": 1, "failed|resize": 1, "errors|resize": '{"OSError": 1}'})
+    await redis.zadd(keys.workers, {"w1": await Reader(redis).now_ms()})
+    await redis.hset(keys.worker("w1"), mapping={"queue": "arq:queue"})
+    await redis.sadd(keys.queues, "arq:queue")
+    families = text_string_to_metric_families(await (await client.get("/metrics")).text())
+    scraped = {
+        family.name + ("_total" if family.type == "counter" else ""): set(family.samples[0].labels) - {"le"}
+        for family in families
+        if family.name.startswith("arq_")
+    }
+    rows = re.findall(r"^\| `(arq_\w+)` \| ([^|]+) \|", (GUIDE / "metrics.md").read_text(), re.MULTILINE)
+    assert {name: set(re.findall(r"`(\w+)`", labels)) for name, labels in rows} == scraped
+
+
+def test_alerts_in_the_docs_ask_for_metrics_that_exist() -> None:
+    page = (GUIDE / "metrics.md").read_text()
+    known = set(re.findall(r"^\| `(arq_\w+)`", page, re.MULTILINE))
+    asked = {name for block in blocks(GUIDE / "metrics.md", "yaml") for name in re.findall(r"\barq_\w+", block)}
+    assert asked
+    assert asked <= known
 
 
 # Tables, links, commands

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -26,6 +26,9 @@ from .submission import Options, known_function
 
 #: Levels around the arguments in the body of a submission: the object, and `args` or `kwargs` in it.
 _AROUND = 2
+
+
+Body = TypeVar("Body", bound=BaseModel)
 
 
 class NewJob(BaseModel):
@@ -59,7 +62,9 @@ async def submit(request: web.Request) -> web.Response:
 async def jobs(request: web.Request) -> web.Response:
     """A page of the list, newest first. `next` goes into `after` of the next request; null at the end."""
     found = await request.app[READER].page(query_of(request.query))
-    return _json({"jobs": [job_json(request.app, job) for job in found.jobs], "next": found.next, "total": found.total})
+    return json_answer(
+        {"jobs": [job_json(request.app, job) for job in found.jobs], "next": found.next, "total": found.total}
+    )
 
 
 async def job(request: web.Request) -> web.Response:
@@ -68,7 +73,7 @@ async def job(request: web.Request) -> web.Response:
     found = await readable(reader, id_of(request))
     if found.state is State.RUNNING:
         await request.app[OVERVIEW].looking.get()
-    return _json(job_json(request.app, found, await reader.attempts(found)))
+    return json_answer(job_json(request.app, found, await reader.attempts(found)))
 
 
 async def retry(request: web.Request) -> web.Response:
@@ -90,42 +95,44 @@ async def delete(request: web.Request) -> web.Response:
 
 async def functions(request: web.Request) -> web.Response:
     found = await request.app[READER].functions()
-    return _json({"functions": [function_json(info) for info in found.values()]})
+    return json_answer({"functions": [function_json(info) for info in found.values()]})
 
 
 async def queues(request: web.Request) -> web.Response:
-    return _json({"queues": [queue_json(queue) for queue in await request.app[READER].queues()]})
+    return json_answer({"queues": [queue_json(queue) for queue in await request.app[READER].queues()]})
 
 
 async def workers(request: web.Request) -> web.Response:
-    return _json({"workers": [worker_json(worker) for worker in await request.app[READER].workers()]})
+    return json_answer({"workers": [worker_json(worker) for worker in await request.app[READER].workers()]})
 
 
 async def healthz(request: web.Request) -> web.Response:
     """Whether the dashboard can do its work; open to all, so nothing more is said."""
     async with asyncio.timeout(2):
         await request.app[OVERVIEW].ping()
-    return _json({"status": "ok"})
+    return json_answer({"status": "ok"})
 
 
 async def _new_job(request: web.Request) -> NewJob:
+    return await body_of(request, NewJob, '{"function": "resize", "kwargs": {"width": 200}}')
+
+
+async def body_of(request: web.Request, model: type[Body], example: str) -> Body:
+    """The body as the model wants it. Raises BadInput, which names the key that is wrong."""
     body = await _json_body(request)
     if not isinstance(body, Mapping):
-        raise BadInput(
-            'The body has to be a JSON object like {"function": "resize", "kwargs": {"width": 200}}.',
-            status=422,
-        )
+        raise BadInput(f"The body has to be a JSON object like {example}.", status=422)
     try:
-        return NewJob.model_validate(body)
+        return model.model_validate(body)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         name = ".".join(str(part) for part in first["loc"])[:100]
-        raise BadInput(f"{name}: {_said(first)}", code="bad_request", field=name, status=422) from None
+        raise BadInput(f"{name}: {_said(first, model)}", code="bad_request", field=name, status=422) from None
 
 
-def _said(problem: Any) -> str:
+def _said(problem: Any, model: type[BaseModel]) -> str:
     if problem["type"] == "extra_forbidden":
-        return f"there is no such key; there are {', '.join(NewJob.model_fields)}"
+        return f"there is no such key; there are {', '.join(model.model_fields)}"
     return "is required" if problem["type"] == "missing" else str(problem["msg"])
 
 
@@ -147,8 +154,8 @@ def _once(request: web.Request) -> str | None:
 
 def _accepted(request: web.Request, job_id: str, state: State, **more: Any) -> web.Response:
     url = job_resource(request.app, job_id)
-    return _json({"id": job_id, "state": state.value, "url": url, **more}, HTTPStatus.ACCEPTED, {"Location": url})
+    return json_answer({"id": job_id, "state": state.value, "url": url, **more}, HTTPStatus.ACCEPTED, {"Location": url})
 
 
-def _json(value: Any, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None) -> web.Response:
+def json_answer(value: Any, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None) -> web.Response:
     return web.Response(text=strictjson.shown(value), status=status, content_type="application/json", headers=headers)

@@ -1,4 +1,4 @@
-"""What Prometheus may know: requests, sockets, frames, how far the feed lags, jobs by state, the store."""
+"""What Prometheus may know: requests, sockets, frames, how far the feed lags, and of the jobs what exporter.py says."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 from redis.exceptions import RedisError
 
-from arqboard.protocol import State
-
 from .appkeys import FEED, HUB, METRICS, READER
+from .exporter import Seen
 from .place import mount
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
@@ -38,8 +37,8 @@ class Metrics:
             "arqboard_http_request_seconds", "Time to answer.", ["route", "method"], buckets=BUCKETS,
             registry=self.registry,
         )  # fmt: skip
-        self.jobs: dict[State, int] | None = None
-        """by state, as read for the scrape under way; None where Redis did not answer"""
+        self.seen: Seen | None = None
+        """as read for the scrape under way; None where Redis did not answer"""
 
 
 class _Live(Collector):
@@ -52,7 +51,7 @@ class _Live(Collector):
         return []
 
     def collect(self) -> Iterator[Metric]:
-        hub, feed, jobs = self._app[HUB], self._app[FEED], self._app[METRICS].jobs
+        hub, feed, seen = self._app[HUB], self._app[FEED], self._app[METRICS].seen
         yield GaugeMetricFamily("arqboard_sockets", "Open browser sockets.", hub.sockets)
         yield CounterMetricFamily("arqboard_frames", "Frames sent to browsers.", hub.frames_sent)
         yield CounterMetricFamily("arqboard_fragments", "HTML fragments in them.", hub.fragments_sent)
@@ -63,11 +62,9 @@ class _Live(Collector):
         )
         age = time.monotonic() - feed.last_look
         yield GaugeMetricFamily("arqboard_feed_age_seconds", "Since the feed last saw what is true.", age)
-        yield GaugeMetricFamily("arqboard_store_up", "Whether Redis answered this scrape.", float(jobs is not None))
-        family = GaugeMetricFamily("arqboard_jobs", "Jobs by state.", labels=["state"])
-        for state, count in (jobs or {}).items():
-            family.add_metric([state.value], count)
-        yield family
+        yield GaugeMetricFamily("arqboard_store_up", "Whether Redis answered this scrape.", float(seen is not None))
+        if seen is not None:
+            yield from seen.families()
 
 
 def watch(app: web.Application) -> None:
@@ -90,9 +87,9 @@ async def count(request: web.Request, handler: Handler) -> web.StreamResponse:
 async def scrape(request: web.Request) -> web.Response:
     metrics = request.app[METRICS]
     try:
-        metrics.jobs = await request.app[READER].counts()
+        metrics.seen = await Seen.read(request.app[READER])
     except (RedisError, OSError):
-        metrics.jobs = None
+        metrics.seen = None
     return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
 

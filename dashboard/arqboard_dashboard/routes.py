@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from . import actions, api, live, metrics
+from . import actions, api, live, metrics, stats
 from .pages import job, jobs, new, session
 
 ROUTES = [
@@ -34,6 +34,8 @@ ROUTES = [
     web.get("/api/v1/functions", api.functions),
     web.get("/api/v1/queues", api.queues),
     web.get("/api/v1/workers", api.workers),
+    web.get("/api/v1/stats", stats.stats),
+    web.post("/api/v1/deploys", stats.deploy),
     # Live and probes
     web.get("/ws", live.socket, allow_head=False),
     web.get("/healthz", api.healthz),

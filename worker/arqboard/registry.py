@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import resource
 import socket
@@ -14,12 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from arq.cron import CronJob
+from redis.exceptions import RedisError
 
 from .protocol.client import Client
 from .protocol.signature import FunctionInfo
 
 if TYPE_CHECKING:
     from .worker import Worker
+
+logger = logging.getLogger("arqboard.registry")
 
 #: A record names at most so many running jobs and functions.
 MAX_RUNNING, MAX_FUNCTIONS = 200, 500
@@ -42,6 +46,16 @@ class Registry:
             client: Client = self._worker.pool
             key = self._worker.commands.keys.functions
             await client.hset(key, mapping={name: info.model_dump_json() for name, info in shown.items()})
+
+    async def mark_release(self) -> None:
+        """Tell the charts what runs from now on, where the settings say it. Work does not wait for that."""
+        worker = self._worker
+        if not worker.toolkit.release:
+            return
+        try:
+            await worker.commands.deploy(worker.toolkit.release)
+        except (RedisError, OSError) as error:
+            logger.warning("the release %s has no mark on the charts: %s", worker.toolkit.release, error)
 
     def positional_names(self, function: str) -> list[str]:
         """What positional arguments are called, so that secrets among them can be told by name."""

@@ -31,6 +31,8 @@ class ToolkitSettings(BaseSettings):
     """a job that has killed so many workers fails as such"""
     abort_grace: float = Field(default=10.0, ge=0)
     """a job that ignores its cancellation for so long is given up"""
+    release: str = Field(default="", max_length=100)
+    """what is deployed, such as a version or commit; a new one makes a mark on the charts"""
     record: bool = True
     """False drops progress and chunk marks (for measuring what they cost)"""
 

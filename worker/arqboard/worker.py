@@ -116,6 +116,7 @@ class Worker(arq.worker.Worker):
             on_renewal=self._on_renewal,
         )
         await self.registry.publish_functions()
+        await self.registry.mark_release()
         self.leases.start()
         listener = Listener(self.pool, keys.control, self._on_control)
         for name, duty in (

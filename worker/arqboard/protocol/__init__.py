@@ -14,8 +14,9 @@ from .errors import (
 )
 from .job import Attempt, ChunkCounts, ErrorInfo, Job, Outcome, ProgressInfo, State, Unreadable
 from .keys import ArqKeys, Keys
-from .reader import Changes, MinuteStats, Page, Query, QueueInfo, Reader, WorkerInfo, percentile
+from .reader import Changes, MinuteStats, Page, Query, QueueInfo, Reader, WorkerInfo
 from .signature import Call, FunctionInfo, Parameter
+from .stats import Counts, Deploy, Stats, StatsBucket, Totals, percentile
 
 __all__ = [
     "ArqKeys",
@@ -25,6 +26,8 @@ __all__ = [
     "Call",
     "Changes",
     "ChunkCounts",
+    "Counts",
+    "Deploy",
     "ErrorInfo",
     "FunctionInfo",
     "Job",
@@ -42,6 +45,9 @@ __all__ = [
     "QueueInfo",
     "Reader",
     "State",
+    "Stats",
+    "StatsBucket",
+    "Totals",
     "UnknownFunction",
     "Unreadable",
     "WorkerInfo",

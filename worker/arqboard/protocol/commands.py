@@ -247,6 +247,11 @@ class Commands:
         state = await self._redis.hget(self.keys.job(job_id), "state")
         return WrongState(job_id, action, state.decode(errors="replace"), hint) if state else JobNotFound(job_id)
 
+    async def deploy(self, release: str) -> tuple[bool, int]:
+        """Mark that a release runs from now on. Whether it is new, and since when (ms) it runs."""
+        code, time = await self._call("deploy", release)
+        return code == 1, int(time)
+
     # Asked by workers
 
     async def adopt(self, queue: str, jobs: Sequence[Adoption]) -> int:

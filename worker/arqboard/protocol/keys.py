@@ -45,6 +45,26 @@ class Keys:
     def stats(self, minute: int) -> str:
         return f"{self.prefix}stats:{minute}"
 
+    def stats_hour(self, hour: int) -> str:
+        return f"{self.prefix}stats:hour:{hour}"
+
+    def stats_day(self, day: int) -> str:
+        return f"{self.prefix}stats:day:{day}"
+
+    @property
+    def stats_totals(self) -> str:
+        return f"{self.prefix}stats:totals"
+
+    @property
+    def stats_open(self) -> str:
+        """The minute that is not yet in its hour, its day and the totals."""
+        return f"{self.prefix}stats:open"
+
+    @property
+    def deploys(self) -> str:
+        """Releases by the time they were first seen."""
+        return f"{self.prefix}deploys"
+
     def once(self, idempotency_key: str) -> str:
         return f"{self.prefix}once:{quote(idempotency_key, safe='')}"
 

@@ -15,13 +15,12 @@ from .job import DETAIL_FIELDS, ROW_FIELDS, Attempt, Job, State, Unreadable
 from .keys import ArqKeys, Keys
 from .scripts import register
 from .signature import FunctionInfo
+from .stats import BUCKETS, Deploy, Stats, Step, Totals, read_deploys, read_stats, read_totals
 
 #: More rows than this are never read for one page.
 MAX_PAGE = 200
 #: How many attempts of one job are read. A job can have more; the newest are shown.
 MAX_ATTEMPTS = 50
-#: Buckets (upper bounds in ms) of the run and wait histograms, doubling from 1 ms to about 17 minutes.
-HISTOGRAM_MS: tuple[int, ...] = tuple(2**n for n in range(21))
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,6 +315,21 @@ class Reader:
         blobs = await pipe.execute(raise_on_error=False)
         return [_minute(m, {} if isinstance(b, Exception) else b) for m, b in zip(wanted, blobs, strict=True)]
 
+    async def stats(self, function: str | None = None, *, since: int, step: Step | None = None) -> Stats:
+        """What happened from `since` (ms) on, of one function or of all; the step follows from how long that is.
+
+        Raises ValueError where a given step makes too many buckets of the time.
+        """
+        return await read_stats(self._redis, self.keys, function, since, step)
+
+    async def totals(self) -> Totals:
+        """Everything that was ever counted, by function. Only grows."""
+        return await read_totals(self._redis, self.keys)
+
+    async def deploys(self, since: int = 0) -> list[Deploy]:
+        """Releases first seen from a time (ms) on, oldest first."""
+        return await read_deploys(self._redis, self.keys, since)
+
     async def looking(self) -> None:
         """Say that somebody looks: workers report progress at full rate for the next 10 seconds."""
         await self._redis.set(self.keys.viewers, 1, ex=10)
@@ -360,22 +374,9 @@ def _minute(minute: int, blob: dict[bytes, bytes]) -> MinuteStats:
             return 0
 
     def histogram(kind: str) -> tuple[int, ...]:
-        return tuple(count(f"{kind}|{n}") for n in range(len(HISTOGRAM_MS) + 1))
+        return tuple(count(f"{kind}|{n}") for n in range(BUCKETS))
 
     return MinuteStats(
         minute, count("succeeded"), count("failed"), count("aborted"), count("retried"), histogram("run"),
         histogram("wait"),
     )  # fmt: skip
-
-
-def percentile(buckets: Sequence[int], share: float) -> float | None:
-    """The `share` (0 to 1) percentile in ms of a histogram over `HISTOGRAM_MS`: its bucket's upper bound."""
-    total = sum(buckets)
-    if not total:
-        return None
-    seen = 0
-    for n, count in enumerate(buckets):
-        seen += count
-        if seen >= share * total:
-            return float(HISTOGRAM_MS[min(n, len(HISTOGRAM_MS) - 1)])
-    return float(HISTOGRAM_MS[-1])

@@ -20,8 +20,8 @@ class Script(Protocol):
 
 @cache
 def source(verb: str) -> str:
-    """The whole text of a verb."""
-    return _INCLUDE.sub(lambda found: _read(found[1]), _read(verb))
+    """The whole text of a verb, or of a part that verbs include."""
+    return _INCLUDE.sub(lambda found: source(found[1]), _read(verb))
 
 
 def register(redis: Client, verb: str) -> Script:

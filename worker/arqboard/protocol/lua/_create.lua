@@ -10,4 +10,5 @@ local function create(id, fn, queue, args, kwargs, enqueued, run_at, source, max
   index(state, queue, fn, run_at, id)
   index('*', queue, fn, enqueued, id)
   redis.call('SADD', prefix .. 'queues', queue)
+  count('submitted', fn)
 end

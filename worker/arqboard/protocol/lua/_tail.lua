@@ -12,7 +12,7 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local position = nil
 local terminal = { succeeded = true, failed = true, aborted = true }
 local escapes = { ['%'] = '%25', ['/'] = '%2F', ['*'] = '%2A' }
-local adding, removing, counted = {}, {}, {}
+local adding, removing = {}, {}
 
 local function job_key(id) return prefix .. 'job:' .. id end
 local function segment(name) return (string.gsub(name, '[%%/*]', escapes)) end
@@ -89,7 +89,10 @@ local function change(id, ...)
   redis.call('HSET', job_key(id), 'version', next_position(id), ...)
 end
 
+--@include _counts
+
 local function announce()
+  write_counts()
   settle()
   if not position then return end
   redis.call('SET', prefix .. 'position', position)
@@ -101,22 +104,6 @@ local function announce()
 end
 
 local function wake(queue) redis.call('PUBLISH', prefix .. 'control', 'wake ' .. queue) end
-
--- Counters of this minute, added up here and written once per call.
-local function count(field) counted[field] = (counted[field] or 0) + 1 end
-
-local function count_time(kind, ms)
-  local bucket, bound = 0, 1
-  while ms > bound and bucket < 21 do bucket, bound = bucket + 1, bound * 2 end
-  count(kind .. '|' .. bucket)
-end
-
-local function write_counts()
-  if next(counted) == nil then return end
-  local key = prefix .. 'stats:' .. math.floor(now / 60000)
-  for field, n in pairs(counted) do redis.call('HINCRBY', key, field, n) end
-  redis.call('EXPIRE', key, 93600)
-end
 
 -- Everything we hold about a job, gone.
 local function forget(id, state, queue, fn)

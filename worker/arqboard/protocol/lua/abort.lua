@@ -31,8 +31,7 @@ index('aborted', job[2], job[3], now, id)
 zadd(prefix .. 'ended', now, id)
 change(id, 'state', 'aborted', 'ended', now, 'error_type', 'Aborted', 'error',
   'aborted while no worker ran it' .. (ARGV[3] ~= '' and ', by ' .. ARGV[3] or ''))
-count('aborted')
-count('aborted|' .. job[3])
-write_counts()
+count('aborted', job[3])
+if job[1] == 'running' then count('lost', job[3]) end -- no worker held it
 announce()
 return 1

@@ -64,10 +64,12 @@ local function start(id, job, token)
   index('running', job[3], job[2], now, id)
   change(id, 'state', 'running', 'started', now, 'worker', worker, 'token', token, 'tries', try, 'attempt',
     tonumber(job[12] or 0) + 1)
+  count('started', job[2])
   if was_lost then -- due since its lease ended, not since it was queued
+    count('lost', job[2])
     redis.call('HSET', job_key(id), 'run_at', now, 'crashes', crashes)
   else
-    count_time('wait', math.max(0, now - tonumber(job[4])))
+    count_time('wait', job[2], math.max(0, now - tonumber(job[4])))
   end
   local flag = 0
   if abort_wanted(id, job) then flag = 1 elseif crashes >= max_crashes then flag = 2 end
@@ -105,6 +107,5 @@ while #claimed < want and looked < 5000 do
   end
   settle() -- what was claimed leaves the range that the next page is read from
 end
-write_counts()
 announce()
 return { claimed, foreign }

@@ -43,9 +43,9 @@ local function write(id, ended, blob, job)
   if ended[6] ~= '' then
     redis.call('HSET', job_key(id), 'error_type', ended[6], 'error', ended[7], 'traceback', ended[8])
   end
-  count(outcome)
-  count(outcome .. '|' .. job[3])
-  count_time('run', math.max(0, now - tonumber(job[5])))
+  count(outcome, job[3])
+  count_time('run', job[3], math.max(0, now - tonumber(job[5])))
+  if outcome == 'failed' then count_error(job[3], ended[6]) end
 end
 
 local function discard(id, ended)
@@ -83,6 +83,5 @@ for n, ended in ipairs(cjson.decode(ARGV[4])) do
 end
 settle()
 trim()
-write_counts()
 announce()
 return codes

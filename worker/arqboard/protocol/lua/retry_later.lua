@@ -24,14 +24,13 @@ for i = 2, #ARGV, 8 do
     if ARGV[i + 5] ~= '' then
       redis.call('HSET', job_key(id), 'error_type', ARGV[i + 5], 'error', ARGV[i + 6], 'traceback', ARGV[i + 7])
     end
-    if outcome == 'retry' then count('retried') end
+    if outcome == 'retry' then count('retried', job[3]) end
     if defer <= 0 then woken[job[4]] = true end
     codes[#codes + 1] = 1
   else
     codes[#codes + 1] = (job[2] == token and job[1] ~= 'running') and 2 or 0
   end
 end
-write_counts()
 announce()
 for queue in pairs(woken) do wake(queue) end
 return codes
