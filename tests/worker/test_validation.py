@@ -55,8 +55,8 @@ def test_every_wrong_parameter_is_named() -> None:
 
     assert str(refused.value) == (
         "The arguments don't fit send: subjct: no such parameter; did you mean subject?; list_id: input should be a"
-        " valid integer, unable to parse string as an integer, got 'x' (str); on: input should be a valid date or datetime,"
-        " input is too short, got 'soon' (str)"
+        " valid integer, unable to parse string as an integer, got 'x' (str); on: input should be a valid date or"
+        " datetime, input is too short, got 'soon' (str)"
     )
 
 
