@@ -694,12 +694,12 @@ async def test_pausing_twice_is_pausing_once() -> None:
     assert not stopwatch.is_paused
 
 
-async def test_no_timer_is_left_behind() -> None:
+async def test_nothing_listens_to_the_stopwatch_after_the_end() -> None:
     stopwatch = Stopwatch()
     for _ in range(3):
         with pytest.raises(SoftTimeLimit):
             await within(run_of(forever), soft=0.01, hard=60, stopwatch=stopwatch)
-    assert not stopwatch._alarms
+    assert not stopwatch.on_resume
 
 
 def begin(job: Job) -> tuple[LoopRun, asyncio.Task[Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from .loops import LoopRun
@@ -72,7 +72,8 @@ class Stopwatch:
     def __init__(self) -> None:
         self._spent = 0.0
         self._since: float | None = time.monotonic()
-        self._alarms: set[_Alarm] = set()
+        self.on_resume: set[Callable[[], object]] = set()
+        """called after each pause"""
 
     @property
     def elapsed(self) -> float:
@@ -90,46 +91,8 @@ class Stopwatch:
         """Count on. No-op when not paused."""
         if self._since is None:
             self._since = time.monotonic()
-            for alarm in self._alarms:
-                alarm.set()
-
-    def alarm(self, seconds: float, ring: Callable[[], None]) -> _Alarm:
-        """Call `ring` once this has counted so many seconds more."""
-        alarm = _Alarm(self, self.elapsed + seconds, ring)
-        self._alarms.add(alarm)
-        alarm.set()
-        return alarm
-
-    def forget(self, alarm: _Alarm) -> None:
-        self._alarms.discard(alarm)
-
-
-class _Alarm:
-    def __init__(self, stopwatch: Stopwatch, due: float, ring: Callable[[], None]) -> None:
-        self._stopwatch, self._due, self._ring = stopwatch, due, ring
-        self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
-
-    def set(self) -> None:
-        """Wait for what is left. A pause lets the timer go off too early; it is set again then, or by `resume`."""
-        self._stop()
-        if not self._stopwatch.is_paused:
-            self._timer = self._loop.call_later(max(0.0, self._due - self._stopwatch.elapsed), self._go_off)
-
-    def cancel(self) -> None:
-        self._stopwatch.forget(self)
-        self._stop()
-
-    def _stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def _go_off(self) -> None:
-        if self._stopwatch.is_paused or self._stopwatch.elapsed < self._due:
-            self.set()
-        else:
-            self.cancel()
-            self._ring()
+            for listener in list(self.on_resume):
+                listener()
 
 
 async def within(
@@ -143,8 +106,13 @@ async def within(
     the hard limit. The run has a task of its own, in a copy of the caller's context; without limits it has not.
     """
     if soft is None and hard is None:
-        return await (run.plain() if isinstance(run, LoopRun) else run.result())
-    return await _Limited(run, stopwatch or Stopwatch(), grace).result(soft, hard)
+        return await _uninterrupted(run)
+    return await _Limited(run, soft, hard, stopwatch, grace).result()
+
+
+def _uninterrupted(run: Run) -> Awaitable[Any]:
+    """What nobody will interrupt need not be driven by hand."""
+    return run.plain() if isinstance(run, LoopRun) else run.result()
 
 
 #: Runs that did not end. The loop holds tasks weakly, and these have no owner any more: nobody can end them.
@@ -152,46 +120,51 @@ _given_up: set[asyncio.Task[None]] = set()
 
 
 class _Limited:
-    """A run in a task of its own, so that what never ends can be left behind."""
+    """A run in a task of its own, so that what never ends can be left behind. One timer serves both limits."""
 
-    def __init__(self, run: Run, stopwatch: Stopwatch, grace: float) -> None:
+    __slots__ = (
+        "_alarm", "_began", "_error", "_expired", "_grace", "_hard", "_interrupted", "_is_cancelled", "_loop", "_run",
+        "_soft", "_stopwatch", "_task", "_value", "_woken",
+    )  # fmt: skip
+
+    def __init__(
+        self, run: Run, soft: float | None, hard: float | None, stopwatch: Stopwatch | None, grace: float
+    ) -> None:
         self._run, self._stopwatch, self._grace = run, stopwatch, grace
+        self._soft, self._hard = soft, hard
         self._loop = asyncio.get_running_loop()
-        self._woken: asyncio.Future[None] = self._loop.create_future()
-        self._limit: SoftTimeLimit | None = None
-        self._soft: _Alarm | None = None
-        self._hard: _Alarm | None = None
-        self._waiting: asyncio.TimerHandle | None = None
+        self._alarm: asyncio.TimerHandle | None = None
         self._value: Any = None
         self._error: BaseException | None = None
+        self._interrupted: SoftTimeLimit | None = None
         self._expired: HardTimeLimit | None = None
         self._is_cancelled = False
 
-    async def result(self, soft: float | None, hard: float | None) -> Any:
+    async def result(self) -> Any:
+        self._began = self._clock()
+        self._woken: asyncio.Future[None] = self._loop.create_future()
         self._task = self._loop.create_task(self._perform())
         self._task.add_done_callback(self._wake)
-        self._set_alarms(soft, hard)
+        self._set_alarm()
+        if self._stopwatch is not None:
+            self._stopwatch.on_resume.add(self._set_alarm)
         try:
             await self._end()
             return self._outcome()
         finally:
-            self._silence()
+            self._stop_alarm()
+            if self._stopwatch is not None:
+                self._stopwatch.on_resume.discard(self._set_alarm)
             self._error = None
 
     async def _perform(self) -> None:
         """Keeps what comes of the run: a task passes on neither subclasses of CancelledError nor SystemExit."""
         try:
-            self._value = await self._run.result()
+            self._value = await (_uninterrupted(self._run) if self._soft is None else self._run.result())
         except GeneratorExit:
             raise
         except BaseException as error:  # noqa: BLE001 - raised by _outcome
             self._error = error
-
-    def _set_alarms(self, soft: float | None, hard: float | None) -> None:
-        if soft is not None:
-            self._soft = self._stopwatch.alarm(soft, lambda: self._interrupt(soft))
-        if hard is not None:
-            self._hard = self._stopwatch.alarm(hard, lambda: self._expire(hard))
 
     async def _end(self) -> None:
         """Wait until the task is done or given up, and pass every cancellation on to it."""
@@ -204,37 +177,16 @@ class _Limited:
                     self._woken = self._loop.create_future()
                     self._cancel()
 
-    def _interrupt(self, soft: float) -> None:
-        self._limit = SoftTimeLimit.after(soft)
-        self._run.interrupt(self._limit)
-
-    def _cancel(self) -> None:
-        """The job cleans up from here on; its soft limit must not come into that."""
-        if self._soft is not None:
-            self._soft.cancel()
-        if self._limit is not None:
-            self._limit.give_way()
-        self._task.cancel()
-
     def _wake(self, _task: object = None) -> None:
         if not self._woken.done():
             self._woken.set_result(None)
 
-    def _expire(self, hard: float) -> None:
-        if self._task.done():
-            return
-        self._expired = HardTimeLimit.after(hard)
-        self._waiting = self._loop.call_later(self._grace, self._give_up)
-        self._run.kill()
-        self._cancel()
-
-    def _give_up(self) -> None:
-        if self._task.done():
-            return
-        logger.warning("%s runs on %g s after its limit; it is left to itself", self._run, self._grace)
-        _given_up.add(self._task)
-        self._task.add_done_callback(_given_up.discard)
-        self._wake()
+    def _cancel(self) -> None:
+        """The job cleans up from here on; its soft limit must not come into that."""
+        self._soft = None
+        if self._interrupted is not None:
+            self._interrupted.give_way()
+        self._task.cancel()
 
     def _outcome(self) -> Any:
         was_stopped = not self._task.done() or self._task.cancelled()  # given up, or cancelled before it began
@@ -248,9 +200,47 @@ class _Limited:
         finally:
             del error  # its traceback holds this frame, which holds it
 
-    def _silence(self) -> None:
-        for alarm in (self._soft, self._hard):
-            if alarm is not None:
-                alarm.cancel()
-        if self._waiting is not None:
-            self._waiting.cancel()
+    # The alarm
+
+    def _clock(self) -> float:
+        return self._loop.time() if self._stopwatch is None else self._stopwatch.elapsed
+
+    def _set_alarm(self) -> None:
+        """For what is left until the next limit. In a pause it goes off too early, and is set again after it."""
+        due = self._soft if self._soft is not None else self._hard
+        if due is not None and self._expired is None:
+            self._stop_alarm()
+            self._alarm = self._loop.call_later(max(0.0, self._began + due - self._clock()), self._ring)
+
+    def _stop_alarm(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+
+    def _ring(self) -> None:
+        if self._task.done() or (self._stopwatch is not None and self._stopwatch.is_paused):
+            return None
+        spent = self._clock() - self._began
+        if self._hard is not None and spent >= self._hard:
+            return self._expire(self._hard)
+        if self._soft is not None and spent >= self._soft:
+            self._interrupt(self._soft)
+        return self._set_alarm()
+
+    def _interrupt(self, soft: float) -> None:
+        self._soft = None
+        self._interrupted = SoftTimeLimit.after(soft)
+        self._run.interrupt(self._interrupted)
+
+    def _expire(self, hard: float) -> None:
+        self._expired = HardTimeLimit.after(hard)
+        self._alarm = self._loop.call_later(self._grace, self._give_up)
+        self._run.kill()
+        self._cancel()
+
+    def _give_up(self) -> None:
+        if self._task.done():
+            return
+        logger.warning("%s runs on %g s after its limit; it is left to itself", self._run, self._grace)
+        _given_up.add(self._task)
+        self._task.add_done_callback(_given_up.discard)
+        self._wake()
