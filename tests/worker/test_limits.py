@@ -577,7 +577,8 @@ async def test_whatever_comes_together_nothing_hangs_and_no_cancellation_is_lost
         assert task.cancelled()
         assert "CancelledError" in seen or not seen  # not seen: it came before the job began
     if was_interrupted and not was_cancelled:
-        assert seen == ["SoftTimeLimit"] or task.cancelled()  # cancelled: by the interrupt, before the job began
+        # cancelled: by the interrupt, before the job began; errors: from Python 3.13 on they take its place in a group
+        assert "SoftTimeLimit" in seen or task.cancelled() or "errors" in seen
     assert seen.count("SoftTimeLimit") <= 1
     assert task.cancelling() == was_cancelled
     assert not others()
@@ -616,6 +617,7 @@ def job_of(chance: random.Random, seen: list[str]) -> Job:
                 raise asyncio.CancelledError from None
             if limits := errors.subgroup(SoftTimeLimit):
                 raise limits.exceptions[0] from None
+            seen.append("errors")
 
     kinds: list[Callable[[], Awaitable[Any]]] = [
         lambda: asyncio.sleep(0), grouped, gathered, timed_out, shielded, failing_group,
