@@ -32,7 +32,9 @@ Body = TypeVar("Body", bound=BaseModel)
 
 
 class NewJob(BaseModel):
-    """The body of `POST /api/v1/jobs`. `defer_by` is in seconds."""
+    """The body of `POST /api/v1/jobs`. `defer_by` is in seconds; a higher `priority` (0 to 9) starts first; one job at
+    a time has a `unique_key`; `retry_of` links a job to the failed one that it stands in for.
+    """
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
@@ -42,6 +44,9 @@ class NewJob(BaseModel):
     queue: str | None = None
     job_id: str | None = None
     defer_by: float | None = None
+    priority: Annotated[int, Field(ge=0, le=9)] | None = None
+    unique_key: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    retry_of: Annotated[str, Field(min_length=1, max_length=200)] | None = None
 
 
 async def submit(request: web.Request) -> web.Response:
@@ -51,7 +56,8 @@ async def submit(request: web.Request) -> web.Response:
     options = await Options.of(request.app, info, queue=wanted.queue, job_id=wanted.job_id, defer_by=wanted.defer_by)
     done = await submit_job(
         request.app[COMMANDS], info, wanted.args, wanted.kwargs, queue=options.queue, job_id=options.job_id,
-        defer_by=options.defer_by, once=_once(request), source="api",
+        defer_by=options.defer_by, once=idempotency_key(request), source="api", priority=wanted.priority,
+        unique_key=wanted.unique_key, retry_of=wanted.retry_of,
     )  # fmt: skip
     state = State.DEFERRED if options.defer_by else State.QUEUED
     if not done.is_new:
@@ -119,7 +125,7 @@ async def _new_job(request: web.Request) -> NewJob:
 
 async def body_of(request: web.Request, model: type[Body], example: str) -> Body:
     """The body as the model wants it. Raises BadInput, which names the key that is wrong."""
-    body = await _json_body(request)
+    body = await json_body(request)
     if not isinstance(body, Mapping):
         raise BadInput(f"The body has to be a JSON object like {example}.", status=422)
     try:
@@ -136,15 +142,16 @@ def _said(problem: Any, model: type[BaseModel]) -> str:
     return "is required" if problem["type"] == "missing" else str(problem["msg"])
 
 
-async def _json_body(request: web.Request) -> Any:
+async def json_body(request: web.Request, *, max_depth: int = MAX_DEPTH + _AROUND) -> Any:
+    """The body as JSON. Raises BadInput, which says what is wrong with it and where."""
     body = await read_body(request)
     try:
-        return strictjson.parse(body, max_depth=MAX_DEPTH + _AROUND)
+        return strictjson.parse(body, max_depth=max_depth)
     except strictjson.BadJson as error:
         raise BadInput(f"The body is not JSON that is taken here: {error}.", code="bad_json") from None
 
 
-def _once(request: web.Request) -> str | None:
+def idempotency_key(request: web.Request) -> str | None:
     """The idempotency key, if there is one."""
     key = request.headers.get("Idempotency-Key", "")
     if len(key) > 200 or not key.isascii() or not key.isprintable():

@@ -15,6 +15,8 @@ from redis.exceptions import ConnectionError as LostConnection
 
 from arqboard.protocol import Keys, Reader
 from arqboard.protocol.commands import Commands
+from arqboard.protocol.schedules import Schedules
+from arqboard.protocol.workflows import Workflows
 
 from . import answers, auth, guard, metrics, store
 from .appkeys import (
@@ -29,9 +31,11 @@ from .appkeys import (
     READER,
     REDIS,
     RENDERER,
+    SCHEDULES,
     SETTINGS,
     STATIC,
     VISITS,
+    WORKFLOWS,
 )
 from .assets import STATIC as STATIC_FILES
 from .assets import TEMPLATES
@@ -76,6 +80,8 @@ def _connect(app: web.Application, settings: Settings, given: Redis | None) -> N
     app[READER] = Reader(app[REDIS], keys)
     writing = given or store.prompt(settings.redis_url)
     app[COMMANDS] = Commands(writing, keys)
+    app[WORKFLOWS] = Workflows(app[REDIS], keys)
+    app[SCHEDULES] = Schedules(writing, keys)
     if given is None:
         clients = (app[REDIS], app[PATIENT_REDIS], writing)
 

@@ -9,6 +9,8 @@ from redis.asyncio import Redis
 
 from arqboard.protocol import Reader
 from arqboard.protocol.commands import Commands
+from arqboard.protocol.schedules import Schedules
+from arqboard.protocol.workflows import Workflows
 
 from .settings import Settings
 
@@ -29,6 +31,8 @@ PATIENT_REDIS = web.AppKey("patient_redis", Redis)
 READER = web.AppKey("reader", Reader)
 #: Writes are never repeated by the client: a lost reply is not a lost write.
 COMMANDS = web.AppKey("commands", Commands)
+WORKFLOWS = web.AppKey("workflows", Workflows)
+SCHEDULES = web.AppKey("schedules", Schedules)
 RENDERER: web.AppKey[Renderer] = web.AppKey("renderer")
 HUB: web.AppKey[Hub] = web.AppKey("hub")
 FEED: web.AppKey[Feed] = web.AppKey("feed")
@@ -56,7 +60,9 @@ __all__ = [
     "READER",
     "REDIS",
     "RENDERER",
+    "SCHEDULES",
     "SETTINGS",
     "STATIC",
     "VISITS",
+    "WORKFLOWS",
 ]

@@ -43,6 +43,11 @@ def job_json(app: web.Application, job: Job | Unreadable, attempts: Sequence[Att
         "error": error_json(job.error, detail=attempts is not None),
         "worker": job.worker or None,
         "abort_requested": iso(job.abort_requested),
+        "paused": iso(job.paused),
+        "priority": job.priority,
+        "workflow": job.workflow or None,
+        "parent": job.parent or None,
+        "retry_of": job.retry_of or None,
         "times": {
             "enqueued": iso(job.enqueued),
             "run_at": iso(job.run_at),

@@ -18,13 +18,17 @@ from redis.exceptions import TimeoutError as NoAnswer
 from arqboard.protocol import (
     ArqboardError,
     BadArguments,
+    BadWorkflow,
     JobExists,
     JobNotFound,
     KeyReused,
     PayloadGone,
     UnknownFunction,
+    WorkerNotFound,
+    WorkflowNotFound,
     WrongState,
 )
+from arqboard.protocol.errors import ScheduleInUse, ScheduleNotFound
 
 from .errors import BadInput, Refused, Unreadable
 
@@ -94,6 +98,16 @@ def _of_ours(error: ArqboardError) -> Problem:
             return Problem(404, "job_not_found", message, "No such job")
         case UnknownFunction():
             return Problem(404, "unknown_function", message, "No such function", field="function")
+        case WorkflowNotFound():
+            return Problem(404, "workflow_not_found", message, "No such workflow")
+        case ScheduleNotFound():
+            return Problem(404, "schedule_not_found", message, "No such schedule")
+        case WorkerNotFound():
+            return Problem(404, "worker_not_found", message, "No such worker")
+        case BadWorkflow():
+            return Problem(422, "bad_workflow", message, "This workflow can't run", field=error.where)
+        case ScheduleInUse():
+            return Problem(409, "schedule_in_use", message, "Not now")
         case WrongState():
             return Problem(409, "wrong_state", message, "Not now")
         case JobExists():

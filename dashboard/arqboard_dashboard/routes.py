@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from . import actions, api, live, metrics, stats
+from . import actions, api, control, live, metrics, stats, workflows_api
 from .pages import job, jobs, new, session
 
 ROUTES = [
@@ -31,9 +31,30 @@ ROUTES = [
     web.delete("/api/v1/jobs/{id}", api.delete),
     web.post("/api/v1/jobs/{id}/retry", api.retry),
     web.post("/api/v1/jobs/{id}/abort", api.abort),
+    web.post("/api/v1/jobs/retry", control.retry_jobs),
+    web.post("/api/v1/jobs/{id}/pause", control.pause_job),
+    web.post("/api/v1/jobs/{id}/resume", control.resume_job),
+    web.get("/api/v1/jobs/{id}/logs", control.logs),
+    web.post("/api/v1/workflows", workflows_api.begin),
+    web.get("/api/v1/workflows", workflows_api.workflows),
+    web.get("/api/v1/workflows/{id}", workflows_api.workflow),
+    web.post("/api/v1/workflows/{id}/abort", workflows_api.abort),
+    web.post("/api/v1/workflows/{id}/retry", workflows_api.retry),
+    web.get("/api/v1/schedules", control.schedules),
+    web.get("/api/v1/schedules/{name}", control.schedule),
+    web.delete("/api/v1/schedules/{name}", control.delete_schedule),
+    web.post("/api/v1/schedules/{name}/run", control.run_schedule),
+    web.post("/api/v1/schedules/{name}/pause", control.pause_schedule),
+    web.post("/api/v1/schedules/{name}/resume", control.resume_schedule),
     web.get("/api/v1/functions", api.functions),
+    web.post("/api/v1/functions/{name}/pause", control.pause_function),
+    web.post("/api/v1/functions/{name}/resume", control.resume_function),
     web.get("/api/v1/queues", api.queues),
+    web.post("/api/v1/queues/{name}/pause", control.pause_queue),
+    web.post("/api/v1/queues/{name}/resume", control.resume_queue),
     web.get("/api/v1/workers", api.workers),
+    web.post("/api/v1/workers/{id}/drain", control.drain_worker),
+    web.post("/api/v1/workers/{id}/resume", control.resume_worker),
     web.get("/api/v1/stats", stats.stats),
     web.post("/api/v1/deploys", stats.deploy),
     # Live and probes

@@ -15,17 +15,23 @@ Items must come in the same order in every try; when their number or the size ch
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
-from .progress import ChunkMap, Progress, current
+from .live import ChunkMap, error_text
+from .progress import Progress, current
+
+if TYPE_CHECKING:
+    from .tasks import Task
+    from .workflow import group
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 #: A map has one byte per chunk and is shown whole; more chunks than this help nobody.
 MAX_CHUNKS = 100_000
-MAX_ERROR = 500
 
 
 class ChunkError(ValueError):
@@ -62,6 +68,7 @@ class _Plan(Generic[T]):
         self.items: Sequence[T] = items if isinstance(items, Sequence) else list(items)
         self.size = size
         self.progress = progress
+        self._phase = progress.shown
         self.map = self._prepare(-(-len(self.items) // size))
         self._say(unit)
 
@@ -100,19 +107,23 @@ class _Plan(Generic[T]):
         start = index * self.size
         return Chunk(self.items[start : start + self.size], index + 1, start)
 
+    async def pass_gate(self) -> None:
+        """Wait here while the job is paused."""
+        await self.progress.live.pass_gate()
+
     def begin(self, index: int) -> None:
-        self.map.set(index, "r")
+        self.map.begin(index)
         self.progress.touched()
 
     async def done(self, index: int) -> None:
         """Mark a chunk done, and wait until Redis knows it: from then on no attempt runs it again."""
-        self.map.set(index, "d")
-        self.progress.live.done += self._count(index)
+        self.map.end(index, "d")
+        self.progress.add(self._phase, self._count(index))
         self.progress.touched()
         await self.progress.settled()
 
-    def failed(self, index: int) -> None:
-        self.map.set(index, "f")
+    def failed(self, index: int, error: str) -> None:
+        self.map.end(index, "f", error)
         self.progress.touched()
 
     def summary(self, errors: dict[int, str]) -> Summary:
@@ -129,6 +140,7 @@ class _Loop(Generic[T]):
     async def __aiter__(self) -> AsyncIterator[Chunk[T]]:
         plan = _Plan(self._items, self._size, self._unit, current())
         for index in plan.waiting():
+            await plan.pass_gate()
             plan.begin(index)
             await asyncio.sleep(0)
             yield plan.chunk(index)
@@ -165,7 +177,7 @@ class _Chunks:
             raise ChunkError(f"concurrency is {concurrency}; at least one chunk has to run")
         plan = _Plan(items, size, unit, current())
         errors: dict[int, str] = {}
-        waiting = iter(plan.waiting())
+        waiting = deque(plan.waiting())
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(min(concurrency, plan.map.total)):
@@ -174,25 +186,48 @@ class _Chunks:
             raise failures.exceptions[0] from None
         return plan.summary(errors)
 
+    def spread(
+        self, items: Iterable[Any], *, size: int = 100, task: Task[..., R], kwargs: Mapping[str, Any] | None = None
+    ) -> group:
+        """The same work over the whole fleet: one job of `task` for each batch of items, as a group with one bar.
+
+        The batch, a list, is the first argument; `kwargs` are added to each call. `await chunks.spread(…).submit()`
+        queues it, `chord(chunks.spread(…), then.s())` adds what comes after. Raises ChunkError for a size below 1.
+        """
+        from .workflow import group
+
+        if size < 1:
+            raise ChunkError(f"size is {size}; a batch needs at least one item")
+        listed = items if isinstance(items, Sequence) else list(items)
+        batches = (list(listed[start : start + size]) for start in range(0, len(listed), size))
+        return group(task.s(batch, **(kwargs or {})) for batch in batches)
+
 
 async def _take(
     plan: _Plan[T],
-    waiting: Iterable[int],
+    waiting: deque[int],
     work: Callable[[Chunk[T]], Awaitable[Any]],
     errors: dict[int, str],
     on_error: Literal["stop", "continue"],
 ) -> None:
     """One of the concurrent runners: takes the next chunk until there is none."""
-    for index in waiting:
+    while waiting:
+        await plan.pass_gate()
+        if not waiting:  # others took the rest meanwhile
+            return
+        index = waiting.popleft()
         plan.begin(index)
         await asyncio.sleep(0)
         try:
             await work(plan.chunk(index))
+        except asyncio.CancelledError:
+            plan.failed(index, "cancelled")
+            raise
         except Exception as error:
-            plan.failed(index)
+            errors[index] = error_text(error)
+            plan.failed(index, errors[index])
             if on_error == "stop":
                 raise
-            errors[index] = f"{type(error).__name__}: {error}"[:MAX_ERROR]
         else:
             await plan.done(index)
 

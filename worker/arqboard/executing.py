@@ -4,27 +4,53 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import pickle
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from arq.constants import keep_cronjob_progress
 from arq.cron import CronJob
-from arq.jobs import DeserializationError, serialize_result
+from arq.jobs import DeserializationError, SerializationError, serialize_result
 from arq.utils import args_to_string, ms_to_datetime, truncate
 from arq.worker import Function, JobExecutionFailed
 
+from .board import ResultGone, set_board
+from .bodies import run_of
 from .calls import Call, read_call
-from .outcomes import Aborted, Again, End, Failure, HandedOver, Lost, Stop, Success, WorkerLost, decide, describe
+from .limits import Stopwatch, within
+from .options import TaskOptions, carried
+from .outcomes import (
+    Aborted,
+    Again,
+    End,
+    Failure,
+    HandedOver,
+    JobExpired,
+    Lost,
+    Policy,
+    Stop,
+    Success,
+    WorkerLost,
+    decide,
+    describe,
+)
 from .progress import Live, Progress, set_current
 from .protocol.commands import Claimed, Ended, Later
+from .protocol.errors import BadArguments, WorkflowNotFound
 from .protocol.job import Outcome
 from .protocol.payload import preview
+from .protocol.workflows import Missing
+from .reporter import AWAY
+from .tasks import Task
+from .workflow import decoded
 
 if TYPE_CHECKING:
     from .worker import Worker
 
 logger = logging.getLogger("arq.worker")  # arq's own name: people filter by it
+
+PLAIN = TaskOptions()
 
 
 class Attempt:
@@ -37,6 +63,11 @@ class Attempt:
         self.call = Call()
         self.function: Function | CronJob | None = None
         self.job_try = claimed.job_try
+        self.stopwatch = Stopwatch()
+        self.ctx: dict[str, Any] = {}
+        self.own: TaskOptions = PLAIN
+        self.told: dict[str, Any] = carried(claimed.options) if claimed.options else {}
+        self.passed_on = b""
         self.stop: Stop = ""
         self.is_in_body = False
         self.is_over = False
@@ -46,6 +77,12 @@ class Attempt:
             self.job_id, self.token, known_marks=claimed.marks, known_size=claimed.chunk_size,
             known_items=claimed.chunk_items,
         )  # fmt: skip
+        if claimed.is_paused:
+            self.pause()
+
+    def pause(self) -> None:
+        """Stop before the next chunk; the time limits stop counting meanwhile."""
+        self.live.pause(self.stopwatch.pause, self.stopwatch.resume)
 
     @property
     def is_suspect(self) -> bool:
@@ -68,11 +105,8 @@ class Attempt:
         """Never raises; whatever happens becomes the attempt's end."""
         try:
             end = await self._perform()
-        except asyncio.CancelledError:
-            end = decide(
-                asyncio.CancelledError(), stop=self.stop or "shutdown", job_try=self.job_try, max_tries=1_000_000,
-                retry_jobs=True,
-            )  # fmt: skip
+        except asyncio.CancelledError as error:
+            end = decide(error, stop=self.stop or "shutdown", job_try=self.job_try, policy=Policy(1_000_000))
         except Exception as error:
             logger.exception("%s: the worker could not run it", self.ref)
             end = Failure(error)
@@ -86,10 +120,10 @@ class Attempt:
         self.worker.end(self, end)
 
     async def _perform(self) -> End:
-        refusal = self._prepare()
+        refusal = self._prepare() or await self._fill_in() or self._check()
         if refusal is not None:
             return refusal
-        ctx = self._context()
+        ctx = self.ctx = self._context()
         await self.worker.hook("on_job_start", self.worker.on_job_start, ctx)
         end = await self._body(ctx)
         await self.worker.hook("on_job_end", self.worker.on_job_end, ctx)
@@ -109,30 +143,96 @@ class Attempt:
             return Failure(error)
         if self.claimed.is_aborted or self.stop == "abort":
             return Aborted(asyncio.CancelledError())
+        if self.claimed.has_no_workflow:
+            return Aborted(asyncio.CancelledError(), "its workflow has ended")
+        if self.claimed.has_expired:
+            return Failure(JobExpired("it waited longer than it may (expires)"))
         if self.claimed.has_crashed_often:
             crashes = self.worker.toolkit.max_crashes
             return Failure(WorkerLost(f"it ended its worker {crashes} times and is not tried again"))
         self.function = self.worker.functions.get(self.call.function)
         if self.function is None:
             return Failure(JobExecutionFailed(f"function {self.call.function!r} not found"))
+        task = self.worker.task(self.call.function)
+        if task is not None:
+            self.own = task.task_options
         self.job_try = max(self.job_try, self.call.job_try or 0)
         if self.job_try > self.max_tries:
             return Failure(JobExecutionFailed(f"max {self.max_tries} retries exceeded"))
         return None
 
+    async def _fill_in(self) -> End | None:
+        """Put what the step before passed on before the arguments of a workflow's job."""
+        if not self.claimed.workflow:
+            return None
+        try:
+            fed = await self._fed()
+            if fed is not None:
+                value = decoded(fed, self.worker.job_deserializer or pickle.loads)
+                self.call.args = (value, *self.call.args)
+        except WorkflowNotFound as error:
+            return Failure(error)
+        except Exception as error:
+            logger.exception("%s: what the step before it passed on can't be read", self.ref)
+            return Failure(DeserializationError(f"what the step before passed on can't be read: {error}"))
+        return None
+
+    async def _fed(self) -> Any:
+        while True:
+            try:
+                fed = await self.worker.workflows.fed(self.claimed.workflow, self.claimed.node)
+                break
+            except AWAY as error:
+                if self.stop:
+                    raise asyncio.CancelledError from error
+                await asyncio.sleep(0.3)
+        if isinstance(fed, Missing):
+            raise ResultGone(f'the result of "{fed.job_id}" is not kept any more')
+        return fed
+
+    def _check(self) -> End | None:
+        """Arguments by the type hints, where the task or the submission is ours: plain arq code stays as it is."""
+        if not isinstance(self.function, Task) and not self.call.is_checked:
+            return None
+        try:
+            checker = self.worker.checker(self.call.function)
+            self.call.args, self.call.kwargs = checker.check(self.call.args, self.call.kwargs)
+        except BadArguments as error:
+            return Failure(error)
+        return None
+
     @property
     def max_tries(self) -> int:
         own = self.function.max_tries if self.function else None
-        return self.worker.max_tries if own is None else own
+        return int(self.told.get("max_tries") or (self.worker.max_tries if own is None else own))
 
     @property
     def timeout_s(self) -> float | None:
         own = self.function.timeout_s if self.function else None
-        return self.worker.job_timeout_s if own is None else own
+        return self.told.get("timeout") or (self.worker.job_timeout_s if own is None else own)
+
+    @property
+    def soft_timeout_s(self) -> float | None:
+        return self.told.get("soft_timeout") or self.own.soft_timeout
+
+    @property
+    def policy(self) -> Policy:
+        return Policy(self.max_tries, self.worker.retry_jobs, self.own.retry_on, self.own.backoff)
+
+    def bare_context(self) -> dict[str, Any]:
+        """For hooks of a job whose code was never reached."""
+        return {
+            **self.worker.ctx, "job_id": self.job_id, "job_try": self.job_try, "function": self.call.function,
+            "args": self.call.args, "kwargs": self.call.kwargs, "queue": self.worker.queue_name,
+            "worker": self.worker.id,
+        }  # fmt: skip
 
     def _context(self) -> dict[str, Any]:
-        progress = Progress(self.live, self.worker.reporter.touch, self.worker.reporter.settle)
+        reporter = self.worker.reporter
+        progress = Progress(self.live, reporter.touch, reporter.settle, self.worker.artefacts)
         set_current(progress)
+        self.worker.logs.bind(self.live)
+        set_board(self.worker.board)
         return {
             **self.worker.ctx,
             "job_id": self.job_id,
@@ -140,6 +240,11 @@ class Attempt:
             "enqueue_time": ms_to_datetime(self.call.enqueued),
             "score": self.claimed.run_at,
             "progress": progress,
+            "function": self.call.function,
+            "args": self.call.args,
+            "kwargs": self.call.kwargs,
+            "queue": self.worker.queue_name,
+            "worker": self.worker.id,
         }
 
     async def _body(self, ctx: dict[str, Any]) -> End:
@@ -149,15 +254,30 @@ class Attempt:
         try:
             if self.stop:
                 raise asyncio.CancelledError
-            async with asyncio.timeout(self.timeout_s):
-                return Success(await self.function.coroutine(ctx, *self.call.args, **self.call.kwargs))
+            run = run_of(self, ctx)
+            result = await within(run, soft=self.soft_timeout_s, hard=self.timeout_s, stopwatch=self.stopwatch)
+            return self._success(result)
         except (Exception, asyncio.CancelledError, SystemExit) as error:  # noqa: BLE001 - the job's own code
             _uncancel(self.task)
-            return decide(
-                error, stop=self.stop, job_try=self.job_try, max_tries=self.max_tries, retry_jobs=self.worker.retry_jobs
-            )
+            if self.live.fail_chunks(error):
+                self.worker.reporter.touch(self.live)
+            return decide(error, stop=self.stop, job_try=self.job_try, policy=self.policy)
         finally:
             self.is_in_body = False
+
+    def _success(self, result: Any) -> End:
+        """A step's result has to be passed on; one that can't be makes the step fail."""
+        if not self.claimed.workflow:
+            return Success(result)
+        try:
+            self.passed_on = (self.worker.job_serializer or pickle.dumps)({"r": result})
+        except Exception as error:  # noqa: BLE001 - pickling runs user code
+            return Failure(SerializationError(f"its result can't be passed on, {type(result).__name__}: {error}"))
+        return Success(result)
+
+    def take_logs(self, lines: Iterable[tuple[float, int, str, str]]) -> None:
+        """What the job logged in a child process: (created, levelno, logger, message)."""
+        self.worker.logs.add(self.live, lines)
 
     def _log_start(self) -> None:
         if logger.isEnabledFor(logging.INFO):
@@ -174,8 +294,8 @@ class Attempt:
                 return self._ended(Outcome.SUCCEEDED, value, None)
             case Failure(error):
                 return self._ended(Outcome.FAILED, error, error)
-            case Aborted(error):
-                return self._ended(Outcome.ABORTED, error, error)
+            case Aborted(error, why):
+                return self._ended(Outcome.ABORTED, error, error, why)
             case Again(defer_ms, error):
                 return Later(self.job_id, self.token, defer_ms, Outcome.RETRY, *describe(error))
             case HandedOver():
@@ -183,21 +303,31 @@ class Attempt:
             case Lost():
                 return None
 
-    def _ended(self, outcome: Outcome, result: Any, error: BaseException | None) -> Ended:
+    def _ended(self, outcome: Outcome, result: Any, error: BaseException | None, why: str = "") -> Ended:
         keep_ms = self._keep_result_ms()
         error_type, message, trace = describe(error)
         if outcome is Outcome.ABORTED:
-            error_type, message, trace = "CancelledError", "aborted on request", ""
+            error_type, message, trace = "CancelledError", why, ""
         return Ended(
             self.job_id, self.token, outcome,
             result=self._serialized(outcome is Outcome.SUCCEEDED, result) if keep_ms else b"",
             keep_result_ms=keep_ms,
-            preview=preview(result) if outcome is Outcome.SUCCEEDED and result is not None else "",
+            preview=self._preview(result) if outcome is Outcome.SUCCEEDED else "",
             error_type=error_type, error=message, traceback=trace,
             keep_lock_ms=int(keep_cronjob_progress * 1000) if isinstance(self.function, CronJob) else 0,
+            passed_on=self.passed_on if outcome is Outcome.SUCCEEDED else b"",
         )  # fmt: skip
 
+    def _preview(self, result: Any) -> str:
+        return "" if result is None or self._ignores_result else preview(result)
+
+    @property
+    def _ignores_result(self) -> bool:
+        return bool(self.told.get("ignore_result", self.own.ignore_result))
+
     def _keep_result_ms(self) -> int:
+        if self._ignores_result:
+            return 0
         function, worker = self.function, self.worker
         forever = function.keep_result_forever if function else None
         if worker.keep_result_forever if forever is None else forever:
@@ -244,6 +374,3 @@ def _uncancel(task: asyncio.Task[None] | None) -> None:
     """The cancellation was for the job's own code; what follows in this task must not inherit it."""
     while task is not None and task.cancelling():
         task.uncancel()
-
-
-Hook = Callable[[dict[str, Any]], Awaitable[None]]

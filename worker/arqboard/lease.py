@@ -41,6 +41,7 @@ class LeaseKeeper:
         self._tokens, self._record, self._on_renewal = tokens, record, on_renewal
         self._loop = asyncio.get_running_loop()
         self._stop = threading.Event()
+        self._early = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"lease {worker}", daemon=True)
         self._renewed = 0.0
         self._first = asyncio.Event()
@@ -51,6 +52,7 @@ class LeaseKeeper:
 
     async def stop(self) -> None:
         self._stop.set()
+        self._early.set()
         await asyncio.to_thread(self._thread.join)
         with contextlib.suppress(RedisError, OSError):
             self._client.close()
@@ -58,6 +60,10 @@ class LeaseKeeper:
     async def started(self) -> None:
         """Wait for the first renewal, which also registers the worker."""
         await self._first.wait()
+
+    def renew_now(self) -> None:
+        """Don't wait for the next heartbeat: there is news."""
+        self._early.set()
 
     @property
     def is_fresh(self) -> bool:
@@ -81,7 +87,8 @@ class LeaseKeeper:
             failing = False
             self._renewed = began
             self._deliver(renewal)
-            self._stop.wait(max(0.0, self._settings.heartbeat - (time.monotonic() - began)))
+            self._early.wait(max(0.0, self._settings.heartbeat - (time.monotonic() - began)))
+            self._early.clear()
 
     def _renew(self) -> Renewal:
         args = renew_args(

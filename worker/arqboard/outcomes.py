@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from arq.worker import JobExecutionFailed, Retry, RetryJob
+
+from .backoff import Backoff
+from .limits import SoftTimeLimit
 
 MAX_MESSAGE = 2_000
 MAX_TRACEBACK = 16_000
@@ -17,6 +20,10 @@ Stop = Literal["", "abort", "shutdown", "lost"]
 
 class WorkerLost(JobExecutionFailed):
     """The job killed its worker too often, so it is not tried again."""
+
+
+class JobExpired(JobExecutionFailed):
+    """The job waited longer than it may (`expires`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +47,7 @@ class Again:
 @dataclass(frozen=True, slots=True)
 class Aborted:
     error: BaseException
+    why: str = "aborted on request"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +63,41 @@ class Lost:
 End = Success | Failure | Again | Aborted | HandedOver | Lost
 
 
-def decide(error: BaseException, *, stop: Stop, job_try: int, max_tries: int, retry_jobs: bool) -> End:
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """When a job runs again by itself. `retry_jobs` is arq's setting: False makes every exception a failure."""
+
+    max_tries: int
+    retry_jobs: bool = True
+    retry_on: tuple[type[BaseException], ...] = ()
+    backoff: Backoff = field(default_factory=Backoff)
+
+
+def decide(error: BaseException, *, stop: Stop, job_try: int, policy: Policy) -> End:
     """What an exception out of a job means. `stop` is why we cancelled it, "" if we did not."""
-    if isinstance(error, asyncio.CancelledError):
+    if isinstance(error, asyncio.CancelledError) and not isinstance(error, SoftTimeLimit):
         match stop:
             case "abort":
                 return Aborted(error)
             case "lost":
                 return Lost()
-            case "shutdown" if retry_jobs:
+            case "shutdown" if policy.retry_jobs:
                 return HandedOver()
             case _:
                 pass  # the job cancelled itself: arq runs it again
-    if retry_jobs and isinstance(error, Retry | RetryJob | asyncio.CancelledError):
-        return _again(error, job_try, max_tries)
+    if not policy.retry_jobs:
+        return Failure(error)
+    if _asks_to_run_again(error):
+        return _again(error, job_try, policy.max_tries)
+    if isinstance(error, policy.retry_on) and job_try < policy.max_tries:
+        return Again(int(policy.backoff.delay(job_try) * 1000), error)
     return Failure(error)
+
+
+def _asks_to_run_again(error: BaseException) -> bool:
+    if isinstance(error, SoftTimeLimit):
+        return False
+    return isinstance(error, Retry | RetryJob | asyncio.CancelledError)
 
 
 def _again(error: BaseException, job_try: int, max_tries: int) -> Again | Failure:

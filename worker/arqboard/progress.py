@@ -1,74 +1,47 @@
-"""What job code holds to say how far it is. A call costs no I/O; the reporter sends the latest values."""
+"""What job code holds to say how far it is and what it made. A call costs no I/O; the reporter sends the latest."""
 
 from __future__ import annotations
 
 import asyncio
+import os
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 
-from .protocol.commands import Report
+from .artefacts import ArtefactError, NewArtefact
+from .live import ChunkMap, Live
+from .phases import MAX_WORD, Phase, PhaseBook, PhaseRecord, number, text
+
+__all__ = ["ChunkMap", "Live", "Progress", "current", "set_current"]
 
 MAX_NOTE = 500
-MAX_WORD = 100
 #: A loop that only reports progress still lets others run: it yields at least this often (seconds).
 YIELD_EVERY = 0.005
 
-
-@dataclass(slots=True)
-class ChunkMap:
-    """The chunks of one attempt: where each stands, and the marks that Redis has not seen yet."""
-
-    size: int
-    items: int
-    marks: bytearray
-    unsent: dict[int, str] = field(default_factory=dict[int, str])
-
-    @property
-    def total(self) -> int:
-        return len(self.marks)
-
-    def set(self, index: int, letter: str) -> None:
-        self.marks[index] = ord(letter)
-        self.unsent[index] = letter
-
-    def is_done(self, index: int) -> bool:
-        return self.marks[index] in b"ds"
-
-
-@dataclass(slots=True, eq=False)
-class Live:
-    """The progress of one attempt, as the job last said it."""
-
-    job_id: str
-    token: str
-    done: int = 0
-    total: int | None = None
-    unit: str = ""
-    note: str = ""
-    phase: str = ""
-    chunks: ChunkMap | None = None
-    known_marks: str = ""
-    known_size: int = 0
-    known_items: int = 0
-
-    def report(self) -> Report:
-        return Report(self.job_id, self.token, self.done, self.total, self.unit, self.note, self.phase)
+Settle = Callable[[Live], "asyncio.Future[None]"]
+Store = Callable[[Live, NewArtefact], Awaitable[None]]
 
 
 class Progress:
     """Call it as often as you like: `await progress(done, total, note="…")`.
 
-    `done` and `total` count whatever `unit` says; a float is rounded down. What is left out keeps its value.
+    `done` and `total` count whatever `unit` says; a float is rounded down. `note` is the job's status line, at most
+    500 characters. What is left out keeps its value.
     """
 
-    def __init__(self, live: Live, touch: Callable[[Live], None], settle: Settle | None = None) -> None:
+    def __init__(
+        self, live: Live, touch: Callable[[Live], None], settle: Settle | None = None, store: Store | None = None
+    ) -> None:
         self._live = live
         self._touch = touch
         self._settle = settle
-        self._loop = asyncio.get_running_loop() if settle else None
+        self._store = store
+        self._loop = asyncio.get_running_loop() if settle or store else None
+        self._thread = threading.get_ident()
+        self._began = time.monotonic()
         self._yielded = 0.0
+        self._book: PhaseBook | None = None
 
     async def __call__(
         self,
@@ -97,23 +70,22 @@ class Progress:
     ) -> None:
         """The same from synchronous code, also from a thread (`asyncio.to_thread`)."""
         self._set(done, total, note, unit, phase)
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._touch, self._live)
+        self.touched()
 
     def _set(
         self, done: float | None, total: float | None, note: str | None, unit: str | None, phase: str | None
     ) -> None:
         live = self._live
         if done is not None:
-            live.done = max(0, int(done))
+            live.done = number(done)
         if total is not None:
-            live.total = max(0, int(total))
+            live.total = number(total)
         if note is not None:
-            live.note = str(note)[:MAX_NOTE]
+            live.note = text(note, MAX_NOTE)
         if unit is not None:
-            live.unit = str(unit)[:MAX_WORD]
+            live.unit = text(unit, MAX_WORD)
         if phase is not None:
-            live.phase = str(phase)[:MAX_WORD]
+            live.phase = text(phase, MAX_WORD)
 
     @property
     def done(self) -> int:
@@ -123,15 +95,93 @@ class Progress:
     def total(self) -> int | None:
         return self._live.total
 
-    # Used by chunks
+    # Phases
+
+    def phase(self, name: str, total: float | None = None, *, unit: str = "") -> Phase:
+        """A part of the job with its own total: `async with progress.phase("Importing", 300, unit="rows") as phase:`.
+
+        While it is open, the job's progress is that of the phase; of several that are open, of the one opened last.
+        An error that leaves it marks it failed. The last 50 are kept.
+        """
+        return Phase(self, name, total, unit)
+
+    def step(self, name: str) -> Phase:
+        """A part of the job that can't say how far it is: `async with progress.step("Download"):`."""
+        return Phase(self, name, None, "")
+
+    def plan(self, *names: str) -> None:
+        """Announce the phases to come, so that the page shows them before they begin."""
+        self.book.plan(names)
+        self.touched()
+
+    # Artefacts
+
+    async def artefact(
+        self,
+        name: str,
+        *,
+        path: str | os.PathLike[str] | None = None,
+        data: bytes | str | None = None,
+        url: str | None = None,
+        type: str = "",
+    ) -> None:
+        """Keep something the job made, to be downloaded from its page: a file, bytes (text as UTF-8), or a link.
+
+        `type` is a media type, guessed from the name where it is left out. An artefact of the same name replaces the
+        earlier one, also that of an earlier attempt. Returns when it is stored. Raises ArtefactError where it is too
+        large (5 MB unless `artefact_max` says otherwise), where there are more than 50, or where a URL is not http(s).
+        """
+        made = NewArtefact.of(name, path=path, data=data, url=url, type=type)
+        if self._store is not None:
+            await self._store(self._live, made)
+
+    def add_artefact(
+        self,
+        name: str,
+        *,
+        path: str | os.PathLike[str] | None = None,
+        data: bytes | str | None = None,
+        url: str | None = None,
+        type: str = "",
+    ) -> None:
+        """The same from a thread (`asyncio.to_thread`). It waits too, so a coroutine has to await `artefact`."""
+        made = NewArtefact.of(name, path=path, data=data, url=url, type=type)
+        if self._store is None or self._loop is None:
+            return
+        if threading.get_ident() == self._thread:
+            raise ArtefactError("add_artefact is for threads; here, write `await progress.artefact(…)`")
+        asyncio.run_coroutine_threadsafe(_stored(self._store(self._live, made)), self._loop).result()
+
+    # Used by chunks and phases
 
     @property
     def live(self) -> Live:
         return self._live
 
+    @property
+    def shown(self) -> PhaseRecord | None:
+        """The phase whose numbers the job's are now."""
+        return self._book.shown if self._book else None
+
+    def add(self, phase: PhaseRecord | None, count: int) -> None:
+        """Count on, in that phase or in the job itself, whichever phases are open now."""
+        if self._book is None:
+            self._live.done += count
+        else:
+            self._book.add(phase, count)
+
+    @property
+    def book(self) -> PhaseBook:
+        if self._book is None:
+            self._book = PhaseBook(self._live, self._began)
+        return self._book
+
     def touched(self) -> None:
-        """Something about the chunks changed; send it with the next flush."""
-        self._touch(self._live)
+        """Something changed; send it with the next flush. From any thread."""
+        if self._loop is None or threading.get_ident() == self._thread:
+            self._touch(self._live)
+        elif not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._touch, self._live)
 
     async def settled(self) -> None:
         """Wait until Redis has what was reported so far, at most a second."""
@@ -139,7 +189,10 @@ class Progress:
             await self._settle(self._live)
 
 
-Settle = Callable[[Live], "asyncio.Future[None]"]
+async def _stored(storing: Awaitable[None]) -> None:
+    await storing
+
+
 _current: ContextVar[Progress | None] = ContextVar("arqboard_progress", default=None)
 
 

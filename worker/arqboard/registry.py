@@ -19,6 +19,7 @@ from redis.exceptions import RedisError
 
 from .protocol.client import Client
 from .protocol.signature import FunctionInfo
+from .tasks import Task
 
 if TYPE_CHECKING:
     from .worker import Worker
@@ -46,6 +47,22 @@ class Registry:
             client: Client = self._worker.pool
             key = self._worker.commands.keys.functions
             await client.hset(key, mapping={name: info.model_dump_json() for name, info in shown.items()})
+        await self._publish_limits()
+
+    async def _publish_limits(self) -> None:
+        """How many jobs of a function may run or start; the claim of every worker reads it."""
+        limits = {
+            name: function.task_options.limits if isinstance(function, Task) else ""
+            for name, function in self._worker.functions.items()
+        }
+        client: Client = self._worker.pool
+        pipe = client.pipeline(transaction=False)
+        for name, text in limits.items():
+            if text:
+                pipe.hset(self._worker.commands.keys.limits, name, text)
+            else:
+                pipe.hdel(self._worker.commands.keys.limits, name)
+        await pipe.execute()
 
     async def mark_release(self) -> None:
         """Tell the charts what runs from now on, where the settings say it. Work does not wait for that."""
@@ -66,11 +83,12 @@ class Registry:
         worker = self._worker
         return FunctionInfo.of(
             name,
-            function.coroutine,
+            function.function if isinstance(function, Task) else function.coroutine,
             queue=worker.queue_name,
             max_tries=worker.max_tries if function.max_tries is None else function.max_tries,
             timeout=worker.job_timeout_s if function.timeout_s is None else function.timeout_s,
             serializer="pickle" if worker.job_serializer is None else "custom",
+            **_told(function),
         )
 
     def record(self) -> dict[str, Any]:
@@ -100,6 +118,17 @@ class Registry:
         if await worker.pool.zcard(keys.workers) <= 1:
             pipe.delete(worker.health_check_key)  # shared by all workers of the queue: the last one takes it away
         await pipe.execute()
+
+
+def _told(function: Any) -> dict[str, Any]:
+    if not isinstance(function, Task):
+        return {}
+    own = function.task_options
+    rate = f"1 every {own.rate.interval:g} s" if own.rate else ""
+    return {
+        "soft_timeout": own.soft_timeout, "priority": own.priority, "expires": own.expires,
+        "ignore_result": own.ignore_result, "concurrency": own.concurrency, "rate": rate, "run_in": own.run_in,
+    }  # fmt: skip
 
 
 def _rss() -> int:

@@ -1,16 +1,18 @@
-"""Sends the latest progress of all jobs of a worker, a few times a second, in calls of at most 100 jobs."""
+"""Sends the latest progress and the log lines of all jobs of a worker, a few times a second, many jobs in one call."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from redis.exceptions import RedisError
 
-from .progress import Live
-from .protocol.commands import MAX_BATCH, ChunkReport, Commands
+from .live import Live
+from .logs import MAX_WAITING, Line
+from .protocol.commands import MAX_BATCH, ChunkReport, Commands, LogReport, Report
 from .settings import ToolkitSettings
 
 logger = logging.getLogger("arqboard.reporter")
@@ -27,7 +29,12 @@ class Reporter:
         self._commands = commands
         self._settings = settings
         self._on_lost = on_lost
+        self.on_flush: Callable[[Live], None] | None = None
+        """called for each attempt whose progress Redis has just taken"""
         self._dirty: dict[str, Live] = {}
+        self._logging: dict[str, Live] = {}
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
         self._waiting: list[tuple[Live, asyncio.Future[None]]] = []
         self._wake = asyncio.Event()
         self._lock = asyncio.Lock()
@@ -39,6 +46,19 @@ class Reporter:
         if self._settings.record:
             self._dirty[live.token] = live
             self._wake.set()
+
+    def log(self, live: Live, line: Line) -> None:
+        """This attempt logged a line. From any thread."""
+        if not live.log(line):
+            return
+        if threading.get_ident() == self._thread:
+            self._logged(live)
+        elif not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._logged, live)
+
+    def _logged(self, live: Live) -> None:
+        self._logging[live.token] = live
+        self._wake.set()
 
     def settle(self, live: Live) -> asyncio.Future[None]:
         """A future that is done when Redis has what this attempt reported so far, or cannot be reached."""
@@ -68,12 +88,14 @@ class Reporter:
     async def flush(self, tokens: Iterable[str] | None = None) -> None:
         """Send what is new, of all attempts or of some. Raises Redis' errors; nothing is lost by them."""
         async with self._lock:
-            chosen = self._dirty if tokens is None else [t for t in tokens if t in self._dirty]
-            lives = [self._dirty.pop(token) for token in list(chosen)]
+            chosen = list(self._dirty) if tokens is None else list(tokens)
             self._flushed = time.monotonic()
-            for start in range(0, len(lives), MAX_BATCH):
-                await self._send(lives[start : start + MAX_BATCH])
-        self._release({live.token for live in lives})
+            for start in range(0, len(chosen), MAX_BATCH):
+                batch = chosen[start : start + MAX_BATCH]
+                await self._send([self._dirty.pop(token) for token in batch if token in self._dirty])
+            if self._logging:
+                await self._send_lines(list(self._logging) if tokens is None else chosen)
+        self._release(set(chosen))
 
     async def _pause(self) -> None:
         """The first change after a quiet spell goes at once, the next wait; chunk marks only for this loop turn."""
@@ -88,28 +110,66 @@ class Reporter:
         await asyncio.sleep(0)
 
     async def _send(self, lives: list[Live]) -> None:
+        if not lives:
+            return
         plain = [live for live in lives if live.chunks is None]
         chunked = [live for live in lives if live.chunks is not None]
-        sent = [(live, live.chunks.unsent if live.chunks else {}) for live in lives]
-        reports = [_chunk_report(live) for live in chunked]
-        for live in chunked:
-            if live.chunks:
-                live.chunks.unsent = {}
+        reports = [live.report() for live in plain]
+        marks = [_chunk_report(live) for live in chunked]
         try:
-            owned = await self._commands.progress([live.report() for live in plain]) if plain else []
-            owned += await self._commands.mark(reports) if reports else []
+            owned = await self._commands.progress(reports) if reports else []
+            owned += await self._commands.mark(marks) if marks else []
         except BaseException:
-            self._take_back(sent)
+            self._take_back(plain, chunked, marks)
             raise
-        for live, is_owner in zip(plain + chunked, owned, strict=True):
-            if not is_owner:
+        told = reports + [mark.report for mark in marks]
+        for live, report, is_owner in zip(plain + chunked, told, owned, strict=True):
+            if is_owner:
+                self._was_sent(live, report)
+            else:
                 self._on_lost(live)
 
-    def _take_back(self, sent: list[tuple[Live, dict[int, str]]]) -> None:
-        for live, unsent in sent:
+    def _was_sent(self, live: Live, report: Report) -> None:
+        live.was_sent(report)
+        if self.on_flush is None:
+            return
+        try:
+            self.on_flush(live)
+        except Exception:
+            logger.exception("on_flush of job %s", live.job_id)
+
+    def _take_back(self, plain: Sequence[Live], chunked: Sequence[Live], marks: Sequence[ChunkReport]) -> None:
+        for live, mark in zip(chunked, marks, strict=True):
             if live.chunks:
-                live.chunks.unsent = {**unsent, **live.chunks.unsent}
+                live.chunks.unsent = {**mark.marks, **live.chunks.unsent}
+                live.chunks.ends = {**mark.ends, **live.chunks.ends}
+        for live in (*plain, *chunked):
             self._dirty.setdefault(live.token, live)
+
+    async def _send_lines(self, tokens: Sequence[str]) -> None:
+        """Lines wait with their attempt until Redis has them. A call has at most about 500."""
+        batch: list[tuple[Live, list[Line]]] = []
+        for live in [self._logging[token] for token in tokens if token in self._logging]:
+            lines = live.lines.waiting() if live.lines else []
+            if batch and (len(batch) == MAX_BATCH or sum(len(more) for _, more in batch) + len(lines) > MAX_WAITING):
+                await self._send_line_batch(batch)
+                batch = []
+            batch.append((live, lines))
+        if batch:
+            await self._send_line_batch(batch)
+
+    async def _send_line_batch(self, batch: list[tuple[Live, list[Line]]]) -> None:
+        reports = [_log_report(live, lines) for live, lines in batch]
+        owned = await self._commands.log(reports, keep=self._settings.log_lines)
+        for (live, lines), is_owner in zip(batch, owned, strict=True):
+            if live.lines is not None:
+                live.lines.was_sent(len(lines))
+                if live.lines:  # logged meanwhile
+                    self._wake.set()
+                else:
+                    self._logging.pop(live.token, None)
+            if not is_owner:
+                self._on_lost(live)
 
     def _release(self, tokens: set[str]) -> None:
         left: list[tuple[Live, asyncio.Future[None]]] = []
@@ -122,9 +182,23 @@ class Reporter:
 
 
 def _chunk_report(live: Live) -> ChunkReport:
+    """What is new of the chunks, taken from them."""
     chunks = live.chunks
     assert chunks is not None
-    return ChunkReport(live.report(), chunks.total, chunks.size, chunks.items, dict(chunks.unsent))
+    marks, chunks.unsent = chunks.unsent, {}
+    ends, chunks.ends = chunks.ends, {}
+    return ChunkReport(live.report(), chunks.total, chunks.size, chunks.items, marks, ends)
+
+
+def _log_report(live: Live, lines: list[Line]) -> LogReport:
+    """Ages instead of times: Redis' clock says when that was."""
+    now = time.time()
+    told = [
+        (max(0, round((now - line.created) * 1000)), line.levelno, logging.getLevelName(line.levelno), line.logger,
+         line.message)
+        for line in lines
+    ]  # fmt: skip
+    return LogReport(live.job_id, live.token, live.lines.sent if live.lines else 0, told)
 
 
 def _resolve(future: asyncio.Future[None]) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -33,8 +34,22 @@ class ToolkitSettings(BaseSettings):
     """a job that ignores its cancellation for so long is given up"""
     release: str = Field(default="", max_length=100)
     """what is deployed, such as a version or commit; a new one makes a mark on the charts"""
+    log_level: str = "INFO"
+    """of the lines that are kept with the job that logged them; less is lost where the root logger's level is higher"""
+    log_lines: int = Field(default=1_000, ge=0, le=100_000)
+    """kept of one job, the newest; 0: none"""
+    artefact_max: int = Field(default=5_000_000, ge=0, le=500_000_000)
+    """bytes of one file that a job leaves in Redis"""
     record: bool = True
     """False drops progress and chunk marks (for measuring what they cost)"""
+
+    @field_validator("log_level")
+    @classmethod
+    def _is_a_level(cls, name: str) -> str:
+        known = logging.getLevelNamesMapping()
+        if name.upper() not in known:
+            raise ValueError(f"log_level is {name!r}; it can be {', '.join(sorted(known, key=known.__getitem__))}")
+        return name.upper()
 
     @model_validator(mode="after")
     def _renews_in_time(self) -> Self:
@@ -44,6 +59,10 @@ class ToolkitSettings(BaseSettings):
                 f" heartbeats, so use a heartbeat of {self.lease / 3:.1f} s or less"
             )
         return self
+
+    @property
+    def log_levelno(self) -> int:
+        return logging.getLevelNamesMapping()[self.log_level]
 
     @property
     def lease_ms(self) -> int:

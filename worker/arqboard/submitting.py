@@ -35,8 +35,12 @@ async def submit(
     once: str | None = None,
     source: str = "",
     lax: bool = False,
+    priority: int | None = None,
+    retry_of: str | None = None,
+    unique_key: str | None = None,
 ) -> Submitted:
-    """Check a call and queue it. `defer_by` is in seconds; `once` is an idempotency key.
+    """Check a call and queue it. `defer_by` is in seconds; `once` is an idempotency key; `retry_of` names the job that
+    this one stands in for; one job at a time has a `unique_key`.
 
     Raises BadArguments, JobExists or KeyReused. `lax` takes numbers written as text, as forms send them.
     """
@@ -54,15 +58,21 @@ async def submit(
             kwargs=shown_kwargs,
             defer_ms=round((defer_by or 0) * 1000),
             once=once or "",
-            fingerprint=_fingerprint(info.name, args, kwargs, target, job_id, defer_by) if once else "",
+            fingerprint=fingerprint(info.name, args, kwargs, target, job_id, defer_by) if once else "",
             source=source,
             max_tries=info.max_tries,
             timeout=info.timeout,
+            priority=info.priority if priority is None else priority,
+            expires_ms=None if info.expires is None else round(info.expires * 1000),
+            options='{"ignore_result": true}' if info.ignore_result else "",
+            retry_of=retry_of or "",
+            unique=unique_key or "",
             **named,
         )
     )
 
 
-def _fingerprint(*request: Any) -> str:
+def fingerprint(*request: Any) -> str:
+    """What tells one request from another under the same idempotency key."""
     text = json.dumps(request, sort_keys=True, default=repr)
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()

@@ -13,19 +13,26 @@ import inspect
 import logging
 import os
 import socket
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
+from datetime import datetime
 from secrets import token_hex
 from signal import Signals
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import arq.worker
 from arq.connections import create_pool, log_redis_info
 
 from .adopting import Adopter
+from .artefacts import ArtefactStore
+from .board import Board
 from .connection import synchronous_client
-from .executing import Attempt, Hook
+from .executing import Attempt
+from .flows import Flows
+from .hooks import Hooks
 from .lease import LeaseKeeper
 from .listening import Listener
+from .logs import LogCapture
+from .options import Hook
 from .outbox import Outbox
 from .outcomes import Aborted, Again, End, Failure, HandedOver, Success
 from .progress import Live
@@ -34,7 +41,14 @@ from .protocol.keys import Keys
 from .protocol.server import complaints
 from .registry import Registry
 from .reporter import AWAY, Reporter
+from .schedules import Schedule, arqs_own, from_cron_jobs
+from .scheduling import Scheduler
 from .settings import ToolkitSettings
+from .tasks import Task, as_function
+from .validation import CallChecker
+
+if TYPE_CHECKING:
+    from .processes import ProcessPool
 
 logger = logging.getLogger("arq.worker")
 
@@ -48,14 +62,31 @@ MAX_UNWRITTEN = 500
 
 
 class Worker(arq.worker.Worker):
-    """Takes everything `arq.Worker` takes, and `arqboard`: a dict of ToolkitSettings."""
+    """Takes everything `arq.Worker` takes, and `arqboard`: a dict of ToolkitSettings; `schedules`; and hooks for all
+    tasks: `on_success(ctx, result)`, `on_failure(ctx, error)`, `on_retry(ctx, error, defer)` and
+    `on_progress(ctx, progress)`.
+    """
 
     jobs_complete: int
     jobs_failed: int
     jobs_retried: int
+    job_timeout_s: float | None  # type: ignore[assignment] # arq takes None as well: no limit
 
-    def __init__(self, *args: Any, arqboard: Mapping[str, Any] | ToolkitSettings | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        functions: Sequence[Any] = (),
+        *,
+        arqboard: Mapping[str, Any] | ToolkitSettings | None = None,
+        schedules: Sequence[Schedule] = (),
+        on_success: Hook | None = None,
+        on_failure: Hook | None = None,
+        on_retry: Hook | None = None,
+        on_progress: Hook | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__([as_function(function) for function in functions], **kwargs)
+        self.schedules = list(schedules)
+        self.hooks = Hooks(self, on_success, on_failure, on_retry, on_progress)
         self.toolkit = arqboard if isinstance(arqboard, ToolkitSettings) else ToolkitSettings(**(arqboard or {}))
         self.id = f"{socket.gethostname()}-{os.getpid()}-{token_hex(2)}"
         self.running: dict[str, Attempt] = {}
@@ -64,6 +95,9 @@ class Worker(arq.worker.Worker):
         self._launched = 0
         self._hooks_waiting: dict[str, dict[str, Any]] = {}
         self._hook_tasks: set[asyncio.Task[None]] = set()
+        self._checkers: dict[str, CallChecker] = {}
+        self._processes: ProcessPool | None = None
+        self.is_draining = False
 
     # Running
 
@@ -97,11 +131,19 @@ class Worker(arq.worker.Worker):
             await self._start_duties()
         if self.on_startup:
             await self.on_startup(self.ctx)
+        if self.toolkit.record and self.toolkit.log_lines:
+            self.logs.start()  # after on_startup: logging.basicConfig does nothing once there is a handler
 
     async def _start_duties(self) -> None:
         keys = Keys(self.toolkit.prefix)
         self.commands = Commands(self.pool, keys)
+        self.board = Board(self.pool, prefix=self.toolkit.prefix)
+        self.workflows = self.board.workflows
+        self.flows = Flows(self.commands)
         self.reporter = Reporter(self.commands, self.toolkit, self._on_lost)
+        self.reporter.on_flush = self.hooks.progressed
+        self.logs = LogCapture(self.reporter.log, self.toolkit.log_levelno)
+        self.artefacts = ArtefactStore(self.commands, self.toolkit.artefact_max)
         self.outbox = Outbox(self.commands, self.reporter, self.toolkit)
         self.registry = Registry(self)
         self.adopter = Adopter(self)
@@ -117,6 +159,8 @@ class Worker(arq.worker.Worker):
         )
         await self.registry.publish_functions()
         await self.registry.mark_release()
+        self.scheduler = Scheduler(self, [*self.schedules, *from_cron_jobs(self.cron_jobs, self.timezone)])
+        await self.scheduler.register()
         self.leases.start()
         listener = Listener(self.pool, keys.control, self._on_control)
         for name, duty in (
@@ -124,6 +168,8 @@ class Worker(arq.worker.Worker):
             ("outbox", self.outbox.run()),
             ("listener", listener.run()),
             ("housekeeping", self._housekeep()),
+            ("workflows", self.flows.run()),
+            ("scheduler", self.scheduler.run()),
         ):
             self._duties.append(self.loop.create_task(duty, name=name))
         await self.leases.started()
@@ -142,7 +188,7 @@ class Worker(arq.worker.Worker):
     async def _claim(self) -> int:
         """Start as many jobs as there are slots. Returns how many, 0 also when Redis is away."""
         free = self._free()
-        if free <= 0 or not self.allow_pick_jobs or not self.leases.is_fresh:
+        if free <= 0 or not self.allow_pick_jobs or self.is_draining or not self.leases.is_fresh:
             return 0
         asking = self.loop.create_task(self._ask(free))
         try:
@@ -230,17 +276,25 @@ class Worker(arq.worker.Worker):
         if message is None:
             self._forget(attempt)
         else:
-            self.outbox.put(message, lambda written: self._written(attempt, written))
+            self.outbox.put(message, lambda written: self._written(attempt, end, written))
 
-    def _written(self, attempt: Attempt, written: bool) -> None:
+    def _written(self, attempt: Attempt, end: End, written: bool) -> None:
         if not written:
             logger.warning("%s ended after another attempt had taken it over; this end is discarded", attempt.ref)
         self._forget(attempt)
         ctx = self._hooks_waiting.pop(attempt.token, None)
         if ctx is not None:
-            task = self.loop.create_task(self.hook("after_job_end", self.after_job_end, ctx))
-            self._hook_tasks.add(task)
-            task.add_done_callback(self._hook_tasks.discard)
+            self.spawn(self.hook("after_job_end", self.after_job_end, ctx))
+        if written and self.hooks.wants(attempt, end):
+            self.spawn(self.hooks.ended(attempt, end))
+        if attempt.claimed.workflow:
+            self.flows.wake()
+
+    def spawn(self, hook: Coroutine[Any, Any, None]) -> None:
+        """Run a hook beside the jobs; the worker waits for it before it stops."""
+        task = self.loop.create_task(hook)
+        self._hook_tasks.add(task)
+        task.add_done_callback(self._hook_tasks.discard)
 
     def _forget(self, attempt: Attempt) -> None:
         if self.running.get(attempt.job_id) is attempt:
@@ -252,12 +306,12 @@ class Worker(arq.worker.Worker):
         """Run the after_job_end hook once the end of this attempt is stored, as arq promises."""
         self._hooks_waiting[attempt.token] = ctx
 
-    async def hook(self, name: str, hook: Any, ctx: dict[str, Any]) -> None:
+    async def hook(self, name: str, hook: Any, *args: Any) -> None:
         """Run a hook of the user's. One that raises is logged; it ends neither the job nor the worker."""
         if hook is None:
             return
         try:
-            await cast(Hook, hook)(ctx)
+            await cast(Hook, hook)(*args)
         except Exception:
             logger.exception("the hook %s raised; the job goes on", name)
 
@@ -271,17 +325,67 @@ class Worker(arq.worker.Worker):
         word, _, what = message.partition(" ")
         if word == "wake" and what == self.queue_name:
             self._wake.set()
-        elif word == "abort" and what in self.running:
-            self._abort(self.running[what])
+        elif word == "workflows":
+            self.flows.wake()
+        elif word == "drain" and what == self.id:
+            self.leases.renew_now()
+        elif what in self.running:
+            self._on_request(word, self.running[what])
+
+    def _on_request(self, word: str, attempt: Attempt) -> None:
+        match word:
+            case "abort":
+                self._abort(attempt)
+            case "pause":
+                attempt.pause()
+            case "resume":
+                attempt.live.resume()
+            case _:
+                pass
 
     def _on_renewal(self, renewal: Renewal) -> None:
         self.reporter.is_watched = renewal.is_watched
+        self._drain(renewal.is_draining)
+        for job_id, attempt in self.running.items():
+            if job_id in renewal.paused:
+                attempt.pause()
+            else:
+                attempt.live.resume()
         for job_id in renewal.abort:
             if job_id in self.running:
                 self._abort(self.running[job_id])
         for job_id in renewal.lost:
             if job_id in self.running and not self.running[job_id].is_over:
                 self._let_go(self.running[job_id])
+
+    def _drain(self, wanted: bool) -> None:
+        if wanted != self.is_draining:
+            logger.info("draining: no new jobs are claimed" if wanted else "claiming jobs again")
+            self.is_draining = wanted
+            self._wake.set()
+
+    @property
+    def processes(self) -> ProcessPool:
+        """The processes of tasks that run in one; there are none before the first such job."""
+        if self._processes is None:
+            from .processes import ProcessPool
+
+            self._processes = ProcessPool(self.max_jobs)
+        return self._processes
+
+    def task(self, function: str) -> Task[..., Any] | None:
+        """The task of that name; None where it is a plain function or there is none."""
+        known: Any = self.functions.get(function)
+        return cast("Task[..., Any]", known) if isinstance(known, Task) else None
+
+    def checker(self, function: str) -> CallChecker:
+        """What checks calls of a function; made once."""
+        found = self._checkers.get(function)
+        if found is None:
+            task = self.task(function)
+            found = task.checker if task else CallChecker.of(self.functions[function].coroutine)
+            self._checkers[function] = found
+        return found
 
     def _abort(self, attempt: Attempt) -> None:
         if attempt.stop:
@@ -311,7 +415,7 @@ class Worker(arq.worker.Worker):
     async def _housekeep(self) -> None:
         """Health key and cron as arq has them, and records for jobs that others queued."""
         while True:
-            for chore in (self.heart_beat, self.adopter.search):
+            for chore in (self.heart_beat, self.adopter.search, self.commands.promote):
                 try:
                     await chore()
                 except AWAY as error:
@@ -319,6 +423,14 @@ class Worker(arq.worker.Worker):
                 except Exception:
                     logger.exception("housekeeping: %s", chore.__name__)
             await asyncio.sleep(HOUSEKEEPING_EVERY)
+
+    async def run_cron(self, n: datetime, delay: float, num_windows: int = 2) -> None:
+        """arq's own way for cron jobs that are not unique, and for runs at start-up; the scheduler does the rest."""
+        every_one, self.cron_jobs = self.cron_jobs, arqs_own(self.cron_jobs)
+        try:
+            await super().run_cron(n, delay, num_windows)
+        finally:
+            self.cron_jobs = every_one
 
     # Stopping
 
@@ -360,6 +472,7 @@ class Worker(arq.worker.Worker):
         self._pool = None
 
     async def _stop_duties(self) -> None:
+        self.logs.stop()
         await self._within("the lease thread did not stop", self.leases.stop())
         running = set(self._duties)
         while running:  # redis-py can lose a cancellation while it sends, so it is repeated
@@ -368,6 +481,8 @@ class Worker(arq.worker.Worker):
             _, running = await asyncio.wait(running, timeout=0.5)
         await asyncio.gather(*self._duties, return_exceptions=True)
         self._duties = []
+        if self._processes is not None:
+            await self._within("child processes did not end", self._processes.close())
         await self._within("Redis is away", self.registry.leave())
 
     async def _within(self, complaint: str, step: Coroutine[Any, Any, None]) -> None:
@@ -381,8 +496,9 @@ class Worker(arq.worker.Worker):
 def _signature() -> inspect.Signature:
     """arq reads which settings exist from the constructor's signature."""
     own = inspect.signature(arq.worker.Worker)
-    extra = inspect.Parameter("arqboard", inspect.Parameter.KEYWORD_ONLY, default=None)
-    return own.replace(parameters=[*own.parameters.values(), extra])
+    ours = ("arqboard", "schedules", "on_success", "on_failure", "on_retry", "on_progress")
+    extra = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None) for name in ours]
+    return own.replace(parameters=[*own.parameters.values(), *extra])
 
 
 Worker.__signature__ = _signature()  # type: ignore[attr-defined] # read by inspect

@@ -5,15 +5,20 @@ from __future__ import annotations
 from .errors import (
     ArqboardError,
     BadArguments,
+    BadWorkflow,
     JobExists,
     JobNotFound,
     KeyReused,
     PayloadGone,
     UnknownFunction,
+    WorkerNotFound,
+    WorkflowNotFound,
     WrongState,
 )
+from .inside import Artefact, ChunkInfo, LogLine, LogPage
 from .job import Attempt, ChunkCounts, ErrorInfo, Job, Outcome, ProgressInfo, State, Unreadable
 from .keys import ArqKeys, Keys
+from .phases import Phase, PhaseState
 from .reader import Changes, MinuteStats, Page, Query, QueueInfo, Reader, WorkerInfo
 from .signature import Call, FunctionInfo, Parameter
 from .stats import Counts, Deploy, Stats, StatsBucket, Totals, percentile
@@ -21,11 +26,14 @@ from .stats import Counts, Deploy, Stats, StatsBucket, Totals, percentile
 __all__ = [
     "ArqKeys",
     "ArqboardError",
+    "Artefact",
     "Attempt",
     "BadArguments",
+    "BadWorkflow",
     "Call",
     "Changes",
     "ChunkCounts",
+    "ChunkInfo",
     "Counts",
     "Deploy",
     "ErrorInfo",
@@ -35,11 +43,15 @@ __all__ = [
     "JobNotFound",
     "KeyReused",
     "Keys",
+    "LogLine",
+    "LogPage",
     "MinuteStats",
     "Outcome",
     "Page",
     "Parameter",
     "PayloadGone",
+    "Phase",
+    "PhaseState",
     "ProgressInfo",
     "Query",
     "QueueInfo",
@@ -51,6 +63,8 @@ __all__ = [
     "UnknownFunction",
     "Unreadable",
     "WorkerInfo",
+    "WorkerNotFound",
+    "WorkflowNotFound",
     "WrongState",
     "percentile",
 ]

@@ -5,24 +5,40 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 from .client import Client
-from .errors import JobExists, JobNotFound, KeyReused, PayloadGone, WrongState
+from .errors import (
+    JobExists,
+    JobNotFound,
+    KeyReused,
+    PayloadGone,
+    WorkerNotFound,
+    WorkflowNotFound,
+    WrongState,
+)
+from .graph import Graph
 from .job import Outcome, State
 from .keys import Keys
 from .scripts import Script, register
 
-#: How long a job may wait before it expires, beyond its deferral. arq's own default.
-EXPIRES_MS = 86_400_000
+#: Nodes of a workflow or jobs of a bulk submission that go into one call.
+MAX_SUBMITTED = 500
 #: Jobs in one call of progress or mark: a longer one would hold Redis for milliseconds (research/perf.md).
 MAX_BATCH = 100
+#: Artefacts that one job may have.
+MAX_ARTEFACTS = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A job to be queued. `payload` is what workers load; `args` and `kwargs` are JSON previews."""
+    """A job to be queued. `payload` is what workers load; `args` and `kwargs` are JSON previews.
+
+    `expires_ms` is how long it may wait beyond its deferral (None: for ever), `options` JSON of what this call
+    overrides, `priority` 0 to 9 (higher first), `unique` a key that one job at a time holds, or, with `window_ms`, one
+    job in that time.
+    """
 
     function: str
     queue: str
@@ -31,18 +47,39 @@ class Submission:
     kwargs: str = "{}"
     job_id: str = field(default_factory=lambda: uuid4().hex)
     defer_ms: int = 0
-    expires_ms: int = EXPIRES_MS
+    expires_ms: int | None = None
     once: str = ""
     fingerprint: str = ""
     source: str = ""
     max_tries: int = 5
     timeout: float | None = None
     nonce: str = field(default_factory=lambda: uuid4().hex)
+    options: str = ""
+    priority: int = 0
+    unique: str = ""
+    window_ms: int = 0
+    parent: str = ""
+    retry_of: str = ""
+
+    def description(self) -> dict[str, Any]:
+        """What the verbs are told beside the payload (see submit.lua and _workflow.lua)."""
+        told: dict[str, Any] = {
+            "id": self.job_id, "function": self.function, "queue": self.queue, "args": self.args,
+            "kwargs": self.kwargs, "defer": self.defer_ms, "source": self.source, "max_tries": self.max_tries,
+            "timeout": _seconds(self.timeout),
+        }  # fmt: skip
+        given = {
+            "expires": self.expires_ms, "once": self.once, "options": self.options, "priority": self.priority,
+            "unique": self.unique, "window": self.window_ms, "parent": self.parent, "retry_of": self.retry_of,
+        }  # fmt: skip
+        told.update({name: value for name, value in given.items() if value})
+        return told
 
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """Where a submission went. `is_new` is false when it had been accepted before under the same key."""
+    """Where a submission went. `is_new` is false when the job of that id had been accepted before, under the same
+    idempotency key, or holds the same unique key."""
 
     job_id: str
     is_new: bool
@@ -78,6 +115,13 @@ class Claimed:
     chunk_items: int
     marks: str
     crashes: int
+    has_expired: bool = False
+    has_no_workflow: bool = False
+    options: str = ""
+    workflow: str = ""
+    node: int = -1
+    source: str = ""
+    is_paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,30 +143,62 @@ class Report:
     unit: str
     note: str
     phase: str
+    phases: str = ""
+    """JSON of all phases where they changed; see Phase in job.py"""
 
     def argv(self) -> list[Any]:
         total = "" if self.total is None else self.total
-        return [self.job_id, self.token, self.done, total, self.unit, self.note, self.phase]
+        return [self.job_id, self.token, self.done, total, self.unit, self.note, self.phase, self.phases]
 
 
 @dataclass(frozen=True, slots=True)
 class ChunkReport:
-    """Marks of an attempt's chunks (index → letter), with the progress that follows from them."""
+    """Marks of an attempt's chunks (index → letter), with the progress that follows from them.
+
+    `ends` are duration in ms and error, or "", of chunks that ended.
+    """
 
     report: Report
     total: int
     size: int
     items: int
     marks: dict[int, str]
+    ends: dict[int, tuple[int, str]] = field(default_factory=dict[int, tuple[int, str]])
 
     def argv(self) -> list[Any]:
         marks = ",".join(f"{index}:{letter}" for index, letter in self.marks.items())
-        return [*self.report.argv(), self.total, self.size, self.items, marks]
+        ends = json.dumps([(index, *end) for index, end in self.ends.items()]) if self.ends else ""
+        return [*self.report.argv(), self.total, self.size, self.items, marks, ends]
+
+
+@dataclass(frozen=True, slots=True)
+class LogReport:
+    """Lines of one attempt: age in ms, level as number and name, logger, message. `sent` counts those before."""
+
+    job_id: str
+    token: str
+    sent: int
+    lines: list[tuple[int, int, str, str, str]]
+
+    def argv(self) -> list[Any]:
+        return [self.job_id, self.token, self.sent, json.dumps(self.lines)]
+
+
+@dataclass(frozen=True, slots=True)
+class ArtefactReport:
+    """Something an attempt made: `data`, or a `url` where it is."""
+
+    job_id: str
+    token: str
+    name: str
+    type: str
+    url: str
+    data: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The end of a job. `keep_result_ms`: -1 for ever, 0 not at all."""
+    """The end of a job. `keep_result_ms`: -1 for ever, 0 not at all. `passed_on`: what its workflow's next step gets."""
 
     job_id: str
     token: str
@@ -134,11 +210,12 @@ class Ended:
     error: str = ""
     traceback: str = ""
     keep_lock_ms: int = 0
+    passed_on: bytes = b""
 
-    def told(self) -> list[Any]:
+    def told(self, passed_on: int) -> list[Any]:
         return [
             self.job_id, self.token, self.outcome.value, self.keep_result_ms, self.preview, self.error_type, self.error,
-            self.traceback, self.keep_lock_ms,
+            self.traceback, self.keep_lock_ms, passed_on,
         ]  # fmt: skip
 
 
@@ -169,6 +246,8 @@ class Renewal:
     lost: list[str]
     abort: list[str]
     is_watched: bool
+    paused: list[str] = field(default_factory=list[str])
+    is_draining: bool = False
 
 
 class Commands:
@@ -190,19 +269,27 @@ class Commands:
 
     async def submit(self, s: Submission) -> Submitted:
         """Queue a job. Raises JobExists, or KeyReused when the idempotency key belongs to another request."""
-        code, raw_id = await self._call(
-            "submit", s.job_id, s.function, s.queue, s.payload, s.args, s.kwargs, s.defer_ms,
-            s.expires_ms + s.defer_ms, s.once, s.fingerprint, s.source, s.max_tries, _seconds(s.timeout), s.nonce,
-        )  # fmt: skip
-        if code == -1:
-            raise JobExists(s.job_id)
-        if code == -3:
-            raise KeyReused(s.once)
-        return Submitted(raw_id.decode(), is_new=code == 1)
+        [answer] = await self.submit_many([s])
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
-    async def retry(self, job_id: str, *, expires_ms: int = EXPIRES_MS) -> None:
+    async def submit_many(self, submissions: Sequence[Submission]) -> list[Submitted | JobExists | KeyReused]:
+        """Queue jobs, MAX_SUBMITTED in one call. Each has its own answer; one that is refused stops no other."""
+        answers: list[Submitted | JobExists | KeyReused] = []
+        for start in range(0, len(submissions), MAX_SUBMITTED):
+            batch = submissions[start : start + MAX_SUBMITTED]
+            args: list[Any] = []
+            for s in batch:
+                more = {"nonce": s.nonce, "fingerprint": s.fingerprint}
+                args += [s.payload, json.dumps({**s.description(), **more})]
+            codes = await self._call("submit", *args)
+            answers += [_submitted(s, code, raw_id) for s, (code, raw_id) in zip(batch, codes, strict=True)]
+        return answers
+
+    async def retry(self, job_id: str) -> None:
         """Run a failed or aborted job again. Raises JobNotFound, WrongState, PayloadGone or JobExists."""
-        match await self._call("retry", job_id, expires_ms):
+        match (await self._call("retry", job_id))[0]:
             case -1:
                 raise JobNotFound(job_id)
             case -2:
@@ -213,6 +300,15 @@ class Commands:
                 raise JobExists(job_id)
             case _:
                 return
+
+    async def retry_many(self, job_ids: Sequence[str]) -> int:
+        """Run those of these jobs again that failed or were aborted and can be. Returns how many, at most MAX_BATCH in
+        one call."""
+        retried = 0
+        for start in range(0, len(job_ids), MAX_BATCH):
+            codes = await self._call("retry", *job_ids[start : start + MAX_BATCH])
+            retried += sum(code == 1 for code in codes)
+        return retried
 
     async def abort(self, job_id: str, by: str = "") -> State:
         """End a job. ABORTED when it was waiting, RUNNING when its worker has been asked to cancel it.
@@ -238,6 +334,119 @@ class Commands:
                 raise JobNotFound(job_id)
             case _:
                 raise await self._wrong_state(job_id, "delete", "Abort it first.")
+
+    async def pause_job(self, job_id: str) -> None:
+        """Let a running job stop before its next chunk. Raises JobNotFound, or WrongState where it can't."""
+        await self._hold_job(job_id, "pause", 1)
+
+    async def resume_job(self, job_id: str) -> None:
+        """Let a paused job go on. Raises JobNotFound, or WrongState when it does not run."""
+        await self._hold_job(job_id, "resume", 0)
+
+    async def _hold_job(self, job_id: str, action: str, wanted: int) -> None:
+        match await self._call("pause_job", job_id, wanted):
+            case -1:
+                raise JobNotFound(job_id)
+            case -2:
+                raise await self._wrong_state(job_id, action, "Only a running job can be paused and resumed.")
+            case -3:
+                raise await self._wrong_state(job_id, action, "It has no chunks, and a job is paused between two.")
+            case _:
+                return
+
+    async def pause(self, kind: Literal["queue", "function"], name: str) -> bool:
+        """Start nothing of a queue or a function until it is resumed. False when it was paused already."""
+        return bool(await self._call("pause", kind, name, 1))
+
+    async def resume(self, kind: Literal["queue", "function"], name: str) -> bool:
+        """Let a queue or a function go on. False when it was not paused."""
+        return bool(await self._call("pause", kind, name, 0))
+
+    async def drain(self, worker: str) -> None:
+        """Let a worker finish what it runs and claim no more. Raises WorkerNotFound."""
+        if await self._call("drain", worker, 1) == -1:
+            raise WorkerNotFound(worker)
+
+    async def undrain(self, worker: str) -> None:
+        """Let a drained worker claim again. Raises WorkerNotFound."""
+        if await self._call("drain", worker, 0) == -1:
+            raise WorkerNotFound(worker)
+
+    # Workflows
+
+    async def begin(
+        self,
+        graph: Graph,
+        *,
+        workflow_id: str | None = None,
+        once: str = "",
+        fingerprint: str = "",
+        keep: int = 10_000,
+        keep_ms: int = 7 * 86_400_000,
+    ) -> Submitted:
+        """Start a workflow. One call for MAX_SUBMITTED of its nodes; nothing runs before the last.
+
+        Raises KeyReused when the idempotency key belongs to another request.
+        """
+        wf = workflow_id or uuid4().hex
+        for start in range(0, len(graph.nodes), MAX_SUBMITTED):
+            args: list[Any] = []
+            for number, node in enumerate(graph.nodes[start : start + MAX_SUBMITTED], start):
+                args += [number, node.record(), node.call.payload if node.call else b""]
+            await self._call("stage", wf, *args)
+        told = {**graph.description(), "once": once, "fingerprint": fingerprint}
+        code, raw_id = await self._call("begin", wf, json.dumps(told), keep, keep_ms)
+        if code == -3:
+            raise KeyReused(once)
+        if code == -1:
+            raise RuntimeError(f'workflow "{wf}" lost its staged nodes before it began')
+        return Submitted(raw_id.decode(), is_new=code == 1)
+
+    async def flows_under_way(self) -> tuple[int, int]:
+        """How many workflows have jobs to be enqueued, and how many have ended and jobs to be ended."""
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.scard(self.keys.launching)
+        pipe.scard(self.keys.stopping)
+        launching, stopping = await pipe.execute()
+        return int(launching), int(stopping)
+
+    async def launch(self) -> int:
+        """Enqueue jobs of wide workflows whose turn has come. Returns how many are left."""
+        return int(await self._call("launch", MAX_SUBMITTED))
+
+    async def sweep(self) -> int:
+        """End the jobs of workflows that have ended. Returns how many workflows are not done with."""
+        return int(await self._call("sweep", MAX_SUBMITTED))
+
+    async def abort_workflow(self, workflow_id: str, by: str = "") -> None:
+        """End a workflow and its jobs. Raises WorkflowNotFound, or WrongState when it has ended."""
+        match await self._call("abort_workflow", workflow_id, by):
+            case -1:
+                raise WorkflowNotFound(workflow_id)
+            case -2:
+                raise await self._wrong_workflow(workflow_id, "abort", "It has ended, there is nothing to abort.")
+            case _:
+                while await self.sweep():
+                    pass
+
+    async def retry_workflow(self, workflow_id: str) -> int:
+        """Run the failed and aborted jobs of a workflow again. Returns how many.
+
+        Raises WorkflowNotFound, or WrongState where nothing has failed.
+        """
+        at, queued = 0, 0
+        while at >= 0:
+            at, now, _gone = await self._call("retry_workflow", workflow_id, at, MAX_SUBMITTED)
+            queued += now
+        if at == -2:
+            raise WorkflowNotFound(workflow_id)
+        if at == -3:
+            raise await self._wrong_workflow(workflow_id, "retry", "None of its jobs has failed or was aborted.")
+        return queued
+
+    async def _wrong_workflow(self, workflow_id: str, action: str, hint: str) -> WrongState:
+        state = await self._redis.hget(self.keys.workflow(workflow_id), "state")
+        return WrongState(workflow_id, action, (state or b"gone").decode(errors="replace"), hint, kind="workflow")
 
     async def promote(self, limit: int = 200) -> int:
         """Call deferred jobs whose time has come queued. Returns how many there were."""
@@ -285,10 +494,23 @@ class Commands:
         codes = await self._call("mark", *(a for r in reports for a in r.argv()))
         return [code == 1 for code in codes]
 
+    async def log(self, reports: Sequence[LogReport], *, keep: int) -> list[bool]:
+        """Write log lines, of each job the last `keep`; False where the attempt does not own its job any more."""
+        codes = await self._call("log", keep, *(a for r in reports for a in r.argv()))
+        return [code == 1 for code in codes]
+
+    async def artefact(self, r: ArtefactReport) -> int:
+        """Keep an artefact. Its number (from 1), 0 where the attempt does not own its job, -1 where it is too many."""
+        return int(
+            await self._call("artefact", r.job_id, r.token, r.name, r.type, r.url, len(r.data), MAX_ARTEFACTS, r.data)
+        )
+
     async def finish(self, ended: Sequence[Ended], *, keep_jobs: int, keep_jobs_ms: int) -> list[bool]:
         """Write ends of jobs; False where another attempt owns the job and this end was discarded."""
-        told = json.dumps([e.told() for e in ended])
-        codes = await self._call("finish", keep_jobs, keep_jobs_ms, told, *(e.result for e in ended))
+        passed_on = [e.passed_on for e in ended if e.passed_on]
+        numbers = iter(range(len(ended) + 1, len(ended) + 1 + len(passed_on)))
+        told = json.dumps([e.told(next(numbers) if e.passed_on else 0) for e in ended])
+        codes = await self._call("finish", keep_jobs, keep_jobs_ms, told, *(e.result for e in ended), *passed_on)
         return [code > 0 for code in codes]
 
     async def retry_later(self, later: Sequence[Later]) -> list[bool]:
@@ -307,16 +529,33 @@ def renew_args(
 
 
 def parse_renewal(reply: Any) -> Renewal:
-    lost, abort, watched = reply
-    return Renewal([i.decode() for i in lost], [i.decode() for i in abort], is_watched=watched == 1)
+    lost, abort, watched, paused, draining = reply
+    return Renewal(_texts(lost), _texts(abort), watched == 1, _texts(paused), draining == 1)
+
+
+def _texts(raw: list[bytes]) -> list[str]:
+    return [text.decode(errors="replace") for text in raw]
+
+
+def _submitted(s: Submission, code: int, raw_id: bytes) -> Submitted | JobExists | KeyReused:
+    match code:
+        case -1:
+            return JobExists(s.job_id)
+        case -3:
+            return KeyReused(s.once)
+        case _:
+            return Submitted(raw_id.decode(errors="replace"), is_new=code == 1)
 
 
 def _claimed(row: list[Any]) -> Claimed:
-    raw_id, payload, token, job_try, run_at, flag, total, size, items, marks, crashes = row
+    raw_id, payload, token, job_try, run_at, flag, total, size, items, marks, crashes, *more = row
+    options, workflow, node, source, paused = more
     return Claimed(
         job_id=raw_id.decode(errors="replace"), payload=payload, token=token.decode(), job_try=job_try, run_at=run_at,
         is_aborted=flag == 1, has_crashed_often=flag == 2, chunk_total=total, chunk_size=size, chunk_items=items,
-        marks=marks.decode("ascii", "replace"), crashes=crashes,
+        marks=marks.decode("ascii", "replace"), crashes=crashes, has_expired=flag == 3, has_no_workflow=flag == 4,
+        options=options.decode(errors="replace"), workflow=workflow.decode(errors="replace"), node=int(node or -1),
+        source=source.decode(errors="replace"), is_paused=paused == 1,
     )  # fmt: skip
 
 

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class ArqboardError(Exception):
     """The base of every error this package raises on purpose."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Without `__init__`, whose parameters aren't `args`: a job's result with such an error must unpickle."""
+        return _without_init, (type(self), self.args), dict(vars(self))
+
+
+def _without_init(kind: type[ArqboardError], args: tuple[Any, ...]) -> ArqboardError:
+    return kind.__new__(kind, *args)
 
 
 class JobNotFound(ArqboardError):
@@ -26,11 +36,11 @@ class JobExists(ArqboardError):
 
 
 class WrongState(ArqboardError):
-    """The job exists, but what was asked can't be done in the state it is in."""
+    """The job (or workflow) exists, but what was asked can't be done in the state it is in."""
 
-    def __init__(self, job_id: str, action: str, state: str, hint: str) -> None:
+    def __init__(self, job_id: str, action: str, state: str, hint: str, *, kind: str = "job") -> None:
         self.job_id, self.action, self.state = job_id, action, state
-        super().__init__(f'Can\'t {action} job "{job_id}": it is {state}. {hint}')
+        super().__init__(f'Can\'t {action} {kind} "{job_id}": it is {state}. {hint}')
 
 
 class PayloadGone(ArqboardError):
@@ -72,3 +82,47 @@ class BadArguments(ArqboardError):
         self.function, self.problems = function, problems
         said = "; ".join(f"{name}: {why}" if name else why for name, why in problems.items())
         super().__init__(f"The arguments don't fit {function}: {said}")
+
+
+class WorkflowNotFound(ArqboardError):
+    """No such workflow: it never began, or it is older than the kept history."""
+
+    def __init__(self, workflow_id: str) -> None:
+        self.workflow_id = workflow_id
+        super().__init__(f'No workflow "{workflow_id}". It may be older than the kept history.')
+
+
+class BadWorkflow(ArqboardError):
+    """A workflow that can't be run as it was put together. The message says where and why."""
+
+    def __init__(self, where: str, why: str) -> None:
+        self.where = where
+        super().__init__(f"{where}: {why}" if where else why)
+
+
+class WorkerNotFound(ArqboardError):
+    """No worker of this id has been seen in the last hour."""
+
+    def __init__(self, worker_id: str) -> None:
+        self.worker_id = worker_id
+        super().__init__(f'No worker "{worker_id}" has been seen in the last hour.')
+
+
+class BadSchedule(ArqboardError):
+    """When or how something is to run makes no sense. The message says what is wrong and what would be right."""
+
+
+class ScheduleNotFound(ArqboardError):
+    """No schedule has this name: it never had one, or it was removed."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f'No schedule "{name}". It may have been removed.')
+
+
+class ScheduleInUse(ArqboardError):
+    """The schedule is in the code of a running worker, which would put it back within a minute."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f'The schedule "{name}" is in the code of a running worker. Remove it there, or pause it.')

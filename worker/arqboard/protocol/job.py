@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
+
+from .phases import Phase, parse_phases, percent, settled
 
 
 class State(StrEnum):
@@ -113,11 +115,7 @@ class ProgressInfo:
     @property
     def percent(self) -> float | None:
         """0 to 100, or None while the total is unknown. Never 100 before everything is done."""
-        if not self.total:
-            return None
-        if self.done >= self.total:
-            return 100.0
-        return max(0.0, int(self.done * 1000 / self.total) / 10)
+        return percent(self.done, self.total)
 
     @property
     def rate(self) -> float | None:
@@ -139,9 +137,10 @@ ROW_FIELDS: tuple[str, ...] = (
     "function", "queue", "state", "args", "kwargs", "enqueued", "run_at", "started", "ended", "tries", "max_tries",
     "attempt", "worker", "done", "total", "unit", "note", "phase", "reported", "base_done", "base_at", "chunk_total",
     "chunk_done", "chunk_failed", "chunk_running", "chunk_skipped", "chunk_size", "chunk_items", "error_type", "error",
-    "result", "outcome", "abort_requested", "crashes", "source", "position", "version",
+    "result", "outcome", "abort_requested", "crashes", "source", "position", "version", "paused", "priority",
+    "workflow", "parent", "retry_of",
 )  # fmt: skip
-DETAIL_FIELDS: tuple[str, ...] = (*ROW_FIELDS, "traceback", "timeout")
+DETAIL_FIELDS: tuple[str, ...] = (*ROW_FIELDS, "traceback", "timeout", "phases", "log_lines", "artefacts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +187,19 @@ class Job:
     source: str
     position: int
     version: int
+    phases: list[Phase] = field(default_factory=list[Phase], kw_only=True)
+    """of the last attempt; like the next two only where it was read in detail"""
+    log_lines: int = field(default=0, kw_only=True)
+    """how many were ever written; of these the newest are kept"""
+    artefacts: int = field(default=0, kw_only=True)
+    paused: int | None = field(default=None, kw_only=True)
+    """since when it waits before its next chunk"""
+    priority: int = field(default=0, kw_only=True)
+    workflow: str = field(default="", kw_only=True)
+    parent: str = field(default="", kw_only=True)
+    """the job that submitted it"""
+    retry_of: str = field(default="", kw_only=True)
+    """the job that this one was made to stand in for, with other arguments"""
 
     @property
     def can_retry(self) -> bool:
@@ -243,6 +255,14 @@ class Job:
             source=f.text("source", ""),
             position=max(version, f.number("position", 0)),
             version=version,
+            phases=_phases(f, state),
+            log_lines=max(0, f.number("log_lines", 0)),
+            artefacts=max(0, f.number("artefacts", 0)),
+            paused=f.maybe("paused"),
+            priority=f.number("priority", 0),
+            workflow=f.text("workflow", ""),
+            parent=f.text("parent", ""),
+            retry_of=f.text("retry_of", ""),
         )
 
 
@@ -319,6 +339,16 @@ def _progress(f: _Fields) -> ProgressInfo | None:
         base_done=f.number("base_done", 0),
         base_at=f.maybe("base_at"),
     )
+
+
+def _phases(f: _Fields, state: State) -> list[Phase]:
+    """The phase that is shown counts in the job's own progress, which is written more often."""
+    if not f.has("phases"):
+        return []
+    phases, job = parse_phases(f.any("phases"), began=f.maybe("started") or 0), _progress(f)
+    if job is not None:
+        phases = [replace(p, done=job.done, total=job.total, unit=job.unit) if p.is_shown else p for p in phases]
+    return phases if state is State.RUNNING else settled(phases, f.maybe("ended"))
 
 
 def _chunks(f: _Fields) -> ChunkCounts | None:

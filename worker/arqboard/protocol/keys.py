@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 ANY = "*"
+#: Of our keys, where nobody says another.
+DEFAULT_PREFIX = "arqboard:"
 
 
 def _segment(name: str) -> str:
@@ -17,7 +19,7 @@ def _segment(name: str) -> str:
 class Keys:
     """Our keys, all under one prefix, so several installations can share a Redis."""
 
-    prefix: str = "arqboard:"
+    prefix: str = DEFAULT_PREFIX
 
     def job(self, job_id: str) -> str:
         return f"{self.prefix}job:{job_id}"
@@ -30,6 +32,21 @@ class Keys:
 
     def chunks(self, job_id: str) -> str:
         return f"{self.prefix}chunks:{job_id}"
+
+    def chunk_info(self, job_id: str) -> str:
+        """Hash: index of a chunk that ended → `ms|attempt|error`."""
+        return f"{self.prefix}chunk_info:{job_id}"
+
+    def log(self, job_id: str) -> str:
+        return f"{self.prefix}log:{job_id}"
+
+    def artefacts(self, job_id: str) -> str:
+        """List: what the job made, one JSON each; its place, counted from 1, is its number."""
+        return f"{self.prefix}artefacts:{job_id}"
+
+    def artefact(self, job_id: str, number: int) -> str:
+        """The bytes of one artefact."""
+        return f"{self.prefix}artefact:{job_id}:{number}"
 
     def jobs(self, state: str | None = None, queue: str | None = None, function: str | None = None) -> str:
         """The index of jobs in a state, of a queue, of a function; None means any.
@@ -67,6 +84,58 @@ class Keys:
 
     def once(self, idempotency_key: str) -> str:
         return f"{self.prefix}once:{quote(idempotency_key, safe='')}"
+
+    def workflow(self, workflow_id: str) -> str:
+        return f"{self.prefix}workflow:{workflow_id}"
+
+    def nodes(self, workflow_id: str) -> str:
+        """Records of a workflow's nodes by number."""
+        return f"{self.prefix}nodes:{workflow_id}"
+
+    def results(self, workflow_id: str) -> str:
+        """What the next step gets of a job, by its node's number."""
+        return f"{self.prefix}results:{workflow_id}"
+
+    def marks(self, workflow_id: str) -> str:
+        """One byte per node: `.` waits, `q` started, `d` done, `f` failed, `a` aborted (`F`, `A`: the workflow went on),
+        `s` skipped."""
+        return f"{self.prefix}marks:{workflow_id}"
+
+    def workflows(self, state: str | None = None) -> str:
+        """Workflows by the time they began; those in one state, or all."""
+        return f"{self.prefix}workflows:{state}" if state else f"{self.prefix}workflows"
+
+    @property
+    def launching(self) -> str:
+        """Workflows with jobs whose turn has come and that are not enqueued yet."""
+        return f"{self.prefix}launching"
+
+    @property
+    def stopping(self) -> str:
+        """Workflows that have ended and whose jobs have not."""
+        return f"{self.prefix}stopping"
+
+    @property
+    def limits(self) -> str:
+        """Function → its limits over all workers."""
+        return f"{self.prefix}limits"
+
+    @property
+    def paused(self) -> str:
+        """`queue:<name>` or `function:<name>` → since when it is paused."""
+        return f"{self.prefix}paused"
+
+    def schedule(self, name: str) -> str:
+        return f"{self.prefix}schedule:{name}"
+
+    def schedule_runs(self, name: str) -> str:
+        """What became of a schedule's last ticks, newest first."""
+        return f"{self.prefix}schedule-runs:{name}"
+
+    @property
+    def schedules(self) -> str:
+        """Every schedule by the time (ms) it is due next; `+inf` while it is paused and when it is over."""
+        return f"{self.prefix}schedules"
 
     @property
     def changes(self) -> str:

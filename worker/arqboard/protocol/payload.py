@@ -35,10 +35,18 @@ def encode_call(
 
     A fleet with a serializer of its own gets JSON, which our worker reads whatever its serializer is.
     """
-    call = {"t": job_try, "f": function, "a": tuple(args), "k": dict(kwargs), "et": int(time.time() * 1000)}
+    call = call_dict(function, args, kwargs, job_try=job_try)
     if serializer == "pickle":
         return pickle.dumps(call)
     return json.dumps(call, default=str, allow_nan=False).encode()
+
+
+def call_dict(
+    function: str, args: Sequence[Any], kwargs: Mapping[str, Any], *, job_try: int | None = None
+) -> dict[str, Any]:
+    """arq's five fields, and one of ours that stock workers pass over: `v` says that the call was checked against the
+    signature where it was made, so a worker checks it as well."""
+    return {"t": job_try, "f": function, "a": tuple(args), "k": dict(kwargs), "et": int(time.time() * 1000), "v": 1}
 
 
 def preview(value: Any) -> str:

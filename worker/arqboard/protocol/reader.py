@@ -11,6 +11,7 @@ from redis.exceptions import ResponseError
 
 from .client import Client
 from .errors import JobNotFound
+from .inside import InsideReader
 from .job import DETAIL_FIELDS, ROW_FIELDS, Attempt, Job, State, Unreadable
 from .keys import ArqKeys, Keys
 from .scripts import register
@@ -118,12 +119,11 @@ class Cursor:
         return f"{int(self.score)}~{self.job_id}"
 
 
-class Reader:
+class Reader(InsideReader):
     """Everything a dashboard may know, from one Redis client that it does not own."""
 
     def __init__(self, redis: Client, keys: Keys | None = None) -> None:
-        self._redis = redis
-        self.keys = keys or Keys()
+        super().__init__(redis, keys)
         self._read_rows = register(redis, "rows")
 
     # One job and many

@@ -45,7 +45,7 @@ class Parameter(BaseModel):
 
 
 class FunctionInfo(BaseModel):
-    """A function that a worker offers. `timeout` is in seconds, None for no limit."""
+    """A function that a worker offers. Times are in seconds; `timeout` None is no limit, `expires` None for ever."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -57,6 +57,13 @@ class FunctionInfo(BaseModel):
     max_tries: int = 5
     timeout: float | None = None
     serializer: Literal["pickle", "custom"] = "pickle"
+    soft_timeout: float | None = None
+    priority: int = 0
+    expires: float | None = None
+    ignore_result: bool = False
+    concurrency: int | None = None
+    rate: str = ""
+    run_in: str = "loop"
 
     @property
     def summary(self) -> str:
@@ -72,13 +79,16 @@ class FunctionInfo(BaseModel):
             name=name, doc=inspect.getdoc(function) or "", signature=f"({shown})", parameters=parameters, **limits
         )
 
-    def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any], *, lax: bool = False) -> Call:
+    def bind(
+        self, args: Sequence[Any], kwargs: Mapping[str, Any], *, lax: bool = False, is_fed: bool = False
+    ) -> Call:
         """Check a call against the signature and return it with converted values.
 
-        `lax` also takes numbers and dates written as text, as forms and query strings send them. Raises
-        BadArguments, which names every parameter that is wrong.
+        `lax` also takes numbers and dates written as text, as forms and query strings send them. `is_fed`: the step
+        before in a workflow fills the first parameter, and `args` are what comes after it. Raises BadArguments, which
+        names every parameter that is wrong.
         """
-        return _Binding(self, args, kwargs).checked(lax=lax)
+        return _Binding(self, args, kwargs, is_fed=is_fed).checked(lax=lax)
 
 
 class Call(BaseModel):
@@ -163,17 +173,30 @@ def _as_written(p: Parameter) -> str:
 class _Binding:
     """Puts positional and keyword arguments to parameters, then checks the values."""
 
-    def __init__(self, info: FunctionInfo, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+    def __init__(
+        self, info: FunctionInfo, args: Sequence[Any], kwargs: Mapping[str, Any], *, is_fed: bool = False
+    ) -> None:
         self.info = info
         self.problems: dict[str, str] = {}
+        self.filled = self._filled() if is_fed else ""
         self.named: dict[str, Any] = {}
         self.extra_args: list[Any] = []
         self.extra_kwargs: dict[str, Any] = {}
         self._bind(args, kwargs)
 
+    def _filled(self) -> str:
+        """The parameter that the step before fills."""
+        first = next((p for p in self.info.parameters if p.kind in ("positional", "normal")), None)
+        takes_more = any(p.kind == "var_positional" for p in self.info.parameters)
+        if first is None and not takes_more:
+            self.problems[""] = "it takes no argument by position, so no result can be passed on to it"
+        return first.name if first else ""
+
     def _bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         by_kind = {p.kind: p for p in self.info.parameters}
-        positional = [p for p in self.info.parameters if p.kind in ("positional", "normal")]
+        positional = [
+            p for p in self.info.parameters if p.kind in ("positional", "normal") and p.name != self.filled
+        ]
         for parameter, value in zip(positional, args, strict=False):
             self.named[parameter.name] = value
         self.extra_args = list(args[len(positional) :])
@@ -183,6 +206,8 @@ class _Binding:
         for name, value in kwargs.items():
             if name in self.named:
                 self.problems[name] = "given twice, by position and by name"
+            elif name == self.filled:
+                self.problems[name] = "the step before it fills this one"
             elif name in by_name:
                 self.named[name] = value
             elif "var_keyword" in by_kind:
@@ -190,7 +215,7 @@ class _Binding:
             else:
                 self.problems[name] = f"no such parameter; it takes {self.info.signature}"
         for parameter in self.info.parameters:
-            if parameter.required and parameter.name not in self.named:
+            if parameter.required and parameter.name not in self.named and parameter.name != self.filled:
                 self.problems.setdefault(parameter.name, "is required")
 
     def checked(self, *, lax: bool) -> Call:

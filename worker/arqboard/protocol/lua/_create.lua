@@ -1,14 +1,31 @@
 -- A new record of a job. One that ended earlier under the same id makes room for it.
+--
+-- `job` has: id, function, queue, args, kwargs (JSON texts), enqueued, run_at, source, max_tries, timeout; and if they
+-- are given: nonce, options (JSON of what this call overrides), priority, workflow, node, parent, retry_of, unique,
+-- expires_at, schedule, payload_kept.
 
-local function create(id, fn, queue, args, kwargs, enqueued, run_at, source, max_tries, timeout, nonce)
+local GIVEN = { 'nonce', 'options', 'priority', 'workflow', 'node', 'parent', 'retry_of', 'unique', 'expires_at',
+  'schedule' }
+
+local function create(job)
+  local id, fn, queue = job.id, job['function'], job.queue
   local old = redis.pcall('HMGET', job_key(id), 'state', 'queue', 'function')
   if not old.err and old[1] and old[2] and old[3] then forget(id, old[1], old[2], old[3])
   else redis.call('DEL', job_key(id)) end
-  local state = run_at > now and 'deferred' or 'queued'
-  change(id, 'function', fn, 'queue', queue, 'state', state, 'args', args, 'kwargs', kwargs, 'enqueued', enqueued,
-    'run_at', run_at, 'source', source, 'max_tries', max_tries, 'timeout', timeout, 'nonce', nonce)
-  index(state, queue, fn, run_at, id)
-  index('*', queue, fn, enqueued, id)
+  local state = job.run_at > now and 'deferred' or 'queued'
+  local more = {}
+  for _, name in ipairs(GIVEN) do
+    local value = job[name]
+    if value and value ~= '' and value ~= cjson.null and value ~= 0 then
+      more[#more + 1] = name
+      more[#more + 1] = value
+    end
+  end
+  change(id, 'function', fn, 'queue', queue, 'state', state, 'args', job.args, 'kwargs', job.kwargs, 'enqueued',
+    job.enqueued, 'run_at', job.run_at, 'source', job.source, 'max_tries', job.max_tries, 'timeout', job.timeout,
+    unpack(more))
+  index(state, queue, fn, job.run_at, id)
+  index('*', queue, fn, job.enqueued, id)
   redis.call('SADD', prefix .. 'queues', queue)
   count('submitted', fn)
 end

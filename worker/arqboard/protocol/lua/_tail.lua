@@ -110,7 +110,10 @@ local function forget(id, state, queue, fn)
   unindex(state, queue, fn, id)
   unindex('*', queue, fn, id)
   zrem(prefix .. 'ended', id)
-  redis.call('DEL', job_key(id), prefix .. 'payload:' .. id, prefix .. 'attempts:' .. id, prefix .. 'chunks:' .. id)
+  local made = redis.pcall('LLEN', prefix .. 'artefacts:' .. id)
+  for n = 1, type(made) == 'number' and made or 0 do redis.call('DEL', prefix .. 'artefact:' .. id .. ':' .. n) end
+  redis.call('DEL', job_key(id), prefix .. 'payload:' .. id, prefix .. 'attempts:' .. id, prefix .. 'chunks:' .. id,
+    prefix .. 'chunk_info:' .. id, prefix .. 'log:' .. id, prefix .. 'artefacts:' .. id)
 end
 
 -- Keep the call of a job that may be retried, byte for byte.

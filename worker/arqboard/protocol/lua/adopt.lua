@@ -5,6 +5,7 @@
 -- Returns how many records were made.
 -- Announces each.
 --@include _tail
+--@include _queue
 --@include _create
 
 local queue, made = ARGV[2], 0
@@ -21,8 +22,9 @@ for i = 3, #ARGV, 8 do
       local enqueued = tonumber(ARGV[i + 4])
       local run_at = tonumber(score)
       if run_at <= 1 then run_at = enqueued end -- arq's abort of a deferred job sets the score to 1
-      create(id, ARGV[i + 1], queue, ARGV[i + 2], ARGV[i + 3], enqueued, run_at, 'enqueue_job', ARGV[i + 5],
-        ARGV[i + 6], '')
+      create({ id = id, ['function'] = ARGV[i + 1], queue = queue, args = ARGV[i + 2], kwargs = ARGV[i + 3],
+        enqueued = enqueued, run_at = run_at, source = 'enqueue_job', max_tries = ARGV[i + 5],
+        timeout = ARGV[i + 6] })
       made = made + 1
     end
   end

@@ -6,18 +6,24 @@
 -- A job that was running when its worker died may have killed it, or may be a victim of the one that did. Before its
 -- last chance it is a suspect, and a worker runs one suspect at a time: so a killer takes no other suspect with it.
 --
+-- Nothing is claimed from a paused queue, and what its function's limits hold back is parked (see _gate.lua).
+--
 -- ARGV  1 prefix  2 queue  3 worker  4 lease ms  5 want  6 crashes a job may cause  7 number of this claim
 --       8 1 when the worker runs no suspect
 -- Returns {claimed, foreign}. claimed: {id, payload or "", token, try, run_at ms, flag, chunk total, chunk size,
---       chunk items, marks, crashes}, flag 0 run it, 1 abort was requested, 2 it has crashed too many workers.
+--       chunk items, marks, crashes, options, workflow, node, source, 1 when paused}, flag 0 run it, 1 abort was requested, 2 it
+--       has crashed too many workers, 3 it waited longer than it may, 4 its workflow has ended.
 --       foreign: {id, payload or ""} of jobs without a record; adopt them, then claim again.
 -- Announces each claimed job.
 --@include _tail
 --@include _attempt
+--@include _queue
+--@include _gate
 
 local queue, worker, lease, want, max_crashes = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
 local FIELDS = { 'state', 'function', 'queue', 'run_at', 'enqueued', 'started', 'crashes', 'abort_requested',
-  'chunk_total', 'chunk_size', 'chunk_items', 'attempt' }
+  'chunk_total', 'chunk_size', 'chunk_items', 'attempt', 'options', 'workflow', 'node', 'source', 'paused', 'priority',
+  'expires_at', 'slot' }
 local claimed, foreign, offset, looked, numbered = {}, {}, 0, 0, 0
 local takes_suspect = ARGV[8] == '1'
 local any_abort = redis.call('EXISTS', 'arq:abort') == 1
@@ -48,6 +54,40 @@ local function count_try(id)
   return redis.call('INCR', key)
 end
 
+-- Why a job that is started ends at once, as a number; 0 when it runs.
+local function flag_of(id, job, crashes)
+  if abort_wanted(id, job) then return 1 end
+  if crashes >= max_crashes then return 2 end
+  if job[19] and not job[6] and now > tonumber(job[19]) then return 3 end
+  if job[14] then
+    local state = redis.call('HGET', prefix .. 'workflow:' .. job[14], 'state')
+    if state == 'aborted' or state == 'failed' then return 4 end
+  end
+  return 0
+end
+
+-- Whether the limits of its function let a job start now. If not, it is out of the way until they do.
+local function is_let_in(id, job)
+  if job[1] == 'running' then return true end -- its worker died: it holds its place
+  local fn = job[2]
+  if (room(fn) or 1) == 0 then
+    park(queue, fn, id, job[4], job[18])
+    return false
+  end
+  if job[20] then
+    redis.call('HDEL', job_key(id), 'slot')
+  else
+    local at = slot(fn)
+    if at > now then
+      redis.call('HSET', job_key(id), 'slot', at)
+      zadd(queue, at, id)
+      return false
+    end
+  end
+  take(fn)
+  return true
+end
+
 local function start(id, job, token)
   local was_lost, crashes, try = job[1] == 'running', crashes_of(job), nil
   if was_lost then -- a lost worker burns no try, unless the job itself kills workers
@@ -58,7 +98,7 @@ local function start(id, job, token)
   if job[6] then
     archive_attempt(id, was_lost)
     fail_running_chunks(id)
-    redis.call('HDEL', job_key(id), 'base_at', 'base_done', 'mid_at', 'mid_done', 'note')
+    redis.call('HDEL', job_key(id), 'base_at', 'base_done', 'mid_at', 'mid_done', 'note', 'phases')
   end
   unindex(job[1], job[3], job[2], id)
   index('running', job[3], job[2], now, id)
@@ -71,12 +111,15 @@ local function start(id, job, token)
   else
     count_time('wait', job[2], math.max(0, now - tonumber(job[4])))
   end
-  local flag = 0
-  if abort_wanted(id, job) then flag = 1 elseif crashes >= max_crashes then flag = 2 end
   local marks = job[9] and redis.call('GET', prefix .. 'chunks:' .. id) or ''
-  return { id, redis.call('GET', 'arq:job:' .. id) or '', token, tonumber(try), tonumber(job[4]), flag,
-    tonumber(job[9] or 0), tonumber(job[10] or 0), tonumber(job[11] or 0), marks, crashes }
+  return { id, redis.call('GET', 'arq:job:' .. id) or '', token, tonumber(try), tonumber(job[4]),
+    flag_of(id, job, crashes), tonumber(job[9] or 0), tonumber(job[10] or 0), tonumber(job[11] or 0), marks, crashes,
+    job[13] or '', job[14] or '', job[15] or '', job[16] or '', job[17] and 1 or 0 }
 end
+
+load_gates()
+if paused['queue:' .. queue] then return { claimed, foreign } end
+release()
 
 while #claimed < want and looked < 5000 do
   local ids = redis.call('ZRANGE', queue, '-inf', now, 'BYSCORE', 'LIMIT', offset, math.max(want, 100))
@@ -94,6 +137,8 @@ while #claimed < want and looked < 5000 do
       if is_record(job) and not terminal[job[1]] and is_suspect(job) and not takes_suspect then
         redis.call('DEL', lock)
         offset = offset + 1
+      elseif is_record(job) and not terminal[job[1]] and not is_let_in(id, job) then
+        redis.call('DEL', lock)
       elseif is_record(job) and not terminal[job[1]] then
         if is_suspect(job) then takes_suspect = false end
         zadd(queue, now + lease, id)

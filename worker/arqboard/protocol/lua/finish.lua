@@ -2,13 +2,19 @@
 --
 -- ARGV  1 prefix  2 ended jobs to keep  3 ms to keep them  4 the ends, a JSON list of lists: id, token, outcome
 --       (succeeded, failed, aborted), ms to keep the result (-1 for ever, 0 not at all), result preview, error type,
---       error, traceback, ms to keep arq's lock (cron jobs; else 0); then the result blob or "" of each.
+--       error, traceback, ms to keep arq's lock (cron jobs; else 0), which of the further arguments is what the next
+--       step of its workflow gets (0: none); then the result blob or "" of each, then what next steps get.
 --       One JSON text, since ten arguments a job cost the client more than all the rest of the call.
 -- Returns one number per job: 1 written, 2 written earlier (a lost reply), 0 discarded: another attempt owns the job
 --       or it has ended; the late end is kept among the attempts.
--- Announces each. Trims a little of the oldest history.
+-- Announces each. The steps of a workflow that wait for these jobs are enqueued here, so nothing can fall between.
+-- Trims a little of the oldest history.
 --@include _tail
 --@include _attempt
+--@include _queue
+--@include _create
+--@include _enqueue
+--@include _workflow
 
 local TRIM = 20
 
@@ -32,7 +38,8 @@ local function write(id, ended, blob, job)
   local outcome = ended[3]
   store_result(id, blob, ended[4])
   clear_arqs_keys(id, outcome, ended[9])
-  zrem(job[4], id)
+  leave_queue(job[4], job[3], id)
+  release_unique(job[9], id)
   zrem('arq:abort', id)
   if tonumber(job[6] or 0) > 0 then fail_running_chunks(id) end
   unindex('running', job[4], job[3], id)
@@ -40,6 +47,7 @@ local function write(id, ended, blob, job)
   zadd(prefix .. 'ended', now, id)
   change(id, 'state', outcome, 'ended', now)
   if ended[5] ~= '' then redis.call('HSET', job_key(id), 'result', ended[5]) end
+  if job[10] then redis.call('HDEL', job_key(id), 'paused') end
   if ended[6] ~= '' then
     redis.call('HSET', job_key(id), 'error_type', ended[6], 'error', ended[7], 'traceback', ended[8])
   end
@@ -69,10 +77,15 @@ end
 local codes = {}
 for n, ended in ipairs(cjson.decode(ARGV[4])) do
   local id, token = ended[1], ended[2]
-  local job = redis.call('HMGET', job_key(id), 'state', 'token', 'function', 'queue', 'started', 'chunk_running')
+  local job = redis.call('HMGET', job_key(id), 'state', 'token', 'function', 'queue', 'started', 'chunk_running',
+    'workflow', 'node', 'unique', 'paused')
   local lock = redis.call('GET', 'arq:in-progress:' .. id)
   if job[1] == 'running' and job[2] == token and (not lock or lock == token) then
     write(id, ended, ARGV[4 + n], job)
+    if job[7] then
+      local passed_on = ended[10] > 0 and ARGV[4 + ended[10]] or ''
+      node_ended(job[7], tonumber(job[8]), ended[3], passed_on, ended[6], ended[7])
+    end
     codes[#codes + 1] = 1
   elseif job[1] and terminal[job[1]] and job[2] == token then
     codes[#codes + 1] = 2
@@ -83,5 +96,6 @@ for n, ended in ipairs(cjson.decode(ARGV[4])) do
 end
 settle()
 trim()
+settle_workflows()
 announce()
 return codes

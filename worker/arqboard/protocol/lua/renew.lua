@@ -2,12 +2,13 @@
 --
 -- ARGV  1 prefix  2 worker  3 lease ms  4 queue  5 number of fields n, then n fields and values of the worker's
 --       record, then per running job: id  token
--- Returns {lost ids (another attempt owns them), ids to abort, 1 when somebody looks at progress}
+-- Returns {lost ids (another attempt owns them), ids to abort, 1 when somebody looks at progress, ids of paused jobs,
+--       1 when the worker is to claim no more}
 -- Announces nothing: pages look at workers once a second.
 --@include _tail
 
 local worker, lease, queue, n = ARGV[2], tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
-local lost, aborts = {}, {}
+local lost, aborts, paused = {}, {}, {}
 local any_abort = redis.call('EXISTS', 'arq:abort') == 1
 
 local function still_mine(id, token)
@@ -22,7 +23,9 @@ for i = 6 + 2 * n, #ARGV, 2 do
   if still_mine(id, token) then
     redis.call('SET', 'arq:in-progress:' .. id, token, 'PX', lease)
     zadd(queue, now + lease, id)
-    if redis.call('HEXISTS', job_key(id), 'abort_requested') == 1 then
+    local asked = redis.call('HMGET', job_key(id), 'abort_requested', 'paused')
+    if asked[2] then paused[#paused + 1] = id end
+    if asked[1] then
       aborts[#aborts + 1] = id
     elseif any_abort and redis.call('ZREM', 'arq:abort', id) == 1 then
       change(id, 'abort_requested', now)
@@ -41,4 +44,5 @@ redis.call('ZREMRANGEBYSCORE', prefix .. 'workers', '-inf', now - 3600000)
 redis.call('SADD', prefix .. 'queues', queue)
 if any_abort then redis.call('ZREMRANGEBYSCORE', 'arq:abort', '-inf', now - 86400000) end
 announce()
-return { lost, aborts, redis.call('EXISTS', prefix .. 'viewers') }
+local draining = redis.call('HGET', record.worker_key, 'draining') == '1'
+return { lost, aborts, redis.call('EXISTS', prefix .. 'viewers'), paused, draining and 1 or 0 }

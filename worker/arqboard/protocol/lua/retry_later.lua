@@ -6,15 +6,16 @@
 -- Announces each; wakes the queue's workers for jobs that may run at once.
 --@include _tail
 --@include _attempt
+--@include _queue
 
 local codes, woken = {}, {}
 for i = 2, #ARGV, 8 do
   local id, token, defer, outcome = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), ARGV[i + 3]
-  local job = redis.call('HMGET', job_key(id), 'state', 'token', 'function', 'queue')
+  local job = redis.call('HMGET', job_key(id), 'state', 'token', 'function', 'queue', 'priority')
   local lock = redis.call('GET', 'arq:in-progress:' .. id)
   if job[1] == 'running' and job[2] == token and (not lock or lock == token) then
     local state = outcome == 'retry' and 'retrying' or 'queued'
-    zadd(job[4], now + defer, id)
+    zadd(job[4], due_score(now + defer, job[5]), id)
     redis.call('DEL', 'arq:in-progress:' .. id)
     if ARGV[i + 4] == '0' then redis.call('DECR', 'arq:retry:' .. id) end
     fail_running_chunks(id)

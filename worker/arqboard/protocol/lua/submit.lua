@@ -1,39 +1,70 @@
--- submit: put one job into its queue, with its record, in one step.
+-- submit: put jobs into their queues, with their records, in one step; many in one call.
 --
--- ARGV  1 prefix  2 id  3 function  4 queue  5 payload (what the worker's deserializer reads)  6 args (JSON)
---       7 kwargs (JSON)  8 defer ms  9 expires ms  10 idempotency key or ""  11 fingerprint of the request
---       12 source  13 max tries  14 timeout s or ""  15 nonce (the same when a lost reply is asked for again)
--- Returns {code, id}: 1 accepted, 2 accepted earlier (same key or nonce), -1 the id is taken, -3 the key was used
---       for another request.
--- Announces the job; wakes the queue's workers when it may run at once.
+-- ARGV  1 prefix, then per job: its payload (what the worker's deserializer reads), its description (JSON): id,
+--       function, queue, args, kwargs (JSON texts), defer ms, expires ms or absent, once (idempotency key) and
+--       fingerprint of the request, source, max_tries, timeout s or "", nonce (the same when a lost reply is asked for
+--       again), and if they are given options, priority (0 to 9), unique key and window ms, parent, retry_of.
+-- Returns per job {code, id}: 1 accepted, 2 accepted earlier (same idempotency key or nonce), 3 another job has the
+--       unique key (its id), -1 the id is taken, -3 the idempotency key was used for another request.
+-- Announces the jobs; wakes the workers of queues with jobs that may run at once.
 --@include _tail
+--@include _queue
 --@include _create
+--@include _enqueue
 
-local id, fn, queue = ARGV[2], ARGV[3], ARGV[4]
-local defer, once = tonumber(ARGV[8]), ARGV[10]
+local function accepted_earlier(job)
+  if (job.once or '') == '' then return nil end
+  local known = redis.call('HMGET', prefix .. 'once:' .. job.once, 'fingerprint', 'id')
+  if not known[1] then return nil end
+  if known[1] == job.fingerprint then return { 2, known[2] } end
+  return { -3, '' }
+end
 
-if once ~= '' then
-  local known = redis.call('HMGET', prefix .. 'once:' .. once, 'fingerprint', 'id')
-  if known[1] then
-    if known[1] == ARGV[11] then return { 2, known[2] } end
-    return { -3, '' }
+-- Who holds the unique key: a job that waits or runs, or any job while the window lasts.
+local function holder(job)
+  if (job.unique or '') == '' then return nil end
+  local key = prefix .. 'unique:' .. job.unique
+  local id = redis.call('GET', key)
+  if not id then return nil end
+  if redis.call('PTTL', key) > 0 then return id end
+  local state = redis.call('HGET', job_key(id), 'state')
+  return state and not terminal[state] and id or nil
+end
+
+local function hold_keys(job)
+  if (job.once or '') ~= '' then
+    redis.call('HSET', prefix .. 'once:' .. job.once, 'fingerprint', job.fingerprint, 'id', job.id)
+    redis.call('EXPIRE', prefix .. 'once:' .. job.once, 86400)
+  end
+  if (job.unique or '') ~= '' then
+    local window = tonumber(job.window or 0)
+    if window > 0 then redis.call('SET', prefix .. 'unique:' .. job.unique, job.id, 'PX', window)
+    else redis.call('SET', prefix .. 'unique:' .. job.unique, job.id) end
   end
 end
 
-local old = redis.call('HMGET', job_key(id), 'state', 'nonce')
-if old[1] and old[2] == ARGV[15] then return { 2, id } end
-if redis.call('EXISTS', 'arq:job:' .. id, 'arq:result:' .. id) > 0 then return { -1, id } end
-if old[1] and not terminal[old[1]] then return { -1, id } end
+local function accept(job, payload)
+  local earlier = accepted_earlier(job)
+  if earlier then return earlier end
+  local old = redis.pcall('HMGET', job_key(job.id), 'state', 'nonce')
+  if old.err then old = {} end
+  if old[1] and old[2] == job.nonce then return { 2, job.id } end
+  local other = holder(job)
+  if other then return { 3, other } end
+  if redis.call('EXISTS', 'arq:job:' .. job.id, 'arq:result:' .. job.id) > 0 then return { -1, job.id } end
+  if old[1] and not terminal[old[1]] then return { -1, job.id } end
+  enqueue(job, payload)
+  hold_keys(job)
+  return { 1, job.id }
+end
 
-redis.call('SET', 'arq:job:' .. id, ARGV[5], 'PX', ARGV[9])
-redis.call('ZADD', queue, now + defer, id)
-redis.call('ZREM', 'arq:abort', id)
-redis.call('DEL', 'arq:retry:' .. id)
-create(id, fn, queue, ARGV[6], ARGV[7], now, now + defer, ARGV[12], ARGV[13], ARGV[14], ARGV[15])
-if once ~= '' then
-  redis.call('HSET', prefix .. 'once:' .. once, 'fingerprint', ARGV[11], 'id', id)
-  redis.call('EXPIRE', prefix .. 'once:' .. once, 86400)
+local answers, woken = {}, {}
+for i = 2, #ARGV, 2 do
+  local job = cjson.decode(ARGV[i + 1])
+  local answer = accept(job, ARGV[i])
+  if answer[1] == 1 and job.run_at <= now then woken[job.queue] = true end
+  answers[#answers + 1] = answer
 end
 announce()
-if defer <= 0 then wake(queue) end
-return { 1, id }
+for queue in pairs(woken) do wake(queue) end
+return answers

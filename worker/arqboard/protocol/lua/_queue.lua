@@ -1,0 +1,22 @@
+-- arq's queue: when a job may run, and in which order.
+
+-- A higher priority counts as having waited this much longer (30 days a step), so arq's order by time stays one order.
+local PRIORITY_MS = 2592000000
+
+local function due_score(run_at, priority)
+  if run_at > now then return run_at end
+  return run_at - tonumber(priority or 0) * PRIORITY_MS
+end
+
+-- A job leaves its queue, also from where it waits for its function's limit.
+local function leave_queue(queue, fn, id)
+  zrem(queue, id)
+  zrem(prefix .. 'parked:' .. fn, id)
+end
+
+-- A unique key is free again once its job has ended. One that is held for a time frees itself.
+local function release_unique(unique, id)
+  if not unique or unique == '' then return end
+  local key = prefix .. 'unique:' .. unique
+  if redis.call('GET', key) == id and redis.call('PTTL', key) == -1 then redis.call('DEL', key) end
+end
