@@ -173,6 +173,23 @@ async def test_all_runners_of_each_wait_and_nothing_is_skipped() -> None:
     assert await task == 20 and sorted(ran) == list(range(20))
 
 
+async def test_runners_that_waited_for_nothing_end_when_the_job_goes_on() -> None:
+    live, waits = Live("j", "t"), asyncio.Event()
+
+    async def one(chunk: list[int]) -> None:
+        live.pause(waits.set)
+
+    async def work() -> int:
+        set_current(Progress(live, lambda live: None))
+        return (await chunks.each(one, range(4), size=1, concurrency=3)).done
+
+    task = asyncio.create_task(work())
+    await waits.wait()
+    await eventually(lambda: live.chunks is not None and live.chunks.marks.count(b"d") == 3)
+    live.resume()
+    assert await task == 4
+
+
 async def test_a_pause_at_the_last_chunk_holds_nothing_up() -> None:
     live = Live("j", "t")
 
