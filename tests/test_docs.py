@@ -209,6 +209,20 @@ async def test_checksum_reports_from_its_thread(
     assert (job.progress.done, job.progress.total, job.progress.phase) == (2_500_000, 2_500_000, "Reading")
 
 
+async def test_export_orders_has_phases_a_log_and_a_file(
+    example: Example, start: Start, pool: ArqRedis, reader: Reader
+) -> None:
+    await start({"functions": [example("export_orders").export_orders]})
+    job = await run(pool, reader, "export_orders", [{"id": 1, "total": 5}, {"id": 2, "total": -3}])
+    job = await reader.get(job.id)
+    assert [(phase.name, phase.state, phase.done, phase.total) for phase in job.phases] == [
+        ("Checking", "done", 2, 2), ("Writing", "done", 0, None)
+    ]  # fmt: skip
+    assert [line.message for line in (await reader.logs(job.id)).lines] == ["order 2 has a negative total"]
+    assert [artefact.name for artefact in await reader.artefacts(job.id)] == ["orders.csv"]
+    assert await reader.artefact_data(job.id, 1) == b"id,total\r\n1,5\r\n2,-3\r\n"
+
+
 @asynccontextmanager
 async def serving(method: str, handler: Callable[[web.Request], Awaitable[web.Response]]) -> AsyncIterator[str]:
     app = web.Application()
@@ -479,7 +493,9 @@ def default(field: Any) -> str:
             return "not set"
         case bool() as flag:
             return f"`{str(flag).lower()}`"
-        case int() | float() as number:
+        case int() as number:
+            return f"`{number}`"
+        case float() as number:
             return f"`{number:g}`"
         case text:
             return f"`{text}`"
