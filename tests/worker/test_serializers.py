@@ -734,6 +734,18 @@ async def test_a_stock_client_aborts(start: StartWorker, client: ArqRedis, pair:
     assert await job.abort(timeout=10, poll_delay=0.02) is True
 
 
+async def test_what_the_dashboard_wrote_as_text_reaches_the_function_as_hinted(
+    start: StartWorker, client: ArqRedis, pair: Pair
+) -> None:
+    await start(later, job_serializer=pair[0], job_deserializer=pair[1])
+    call = {"when": "2026-03-01T12:00:00Z", "by": "PT1H", "price": "1.10"}
+    await client.psetex("arq:job:form", 60_000, encode_call("later", [], call, serializer="custom"))
+    await client.zadd("arq:queue", {"form": 1})
+
+    result = await Job("form", client, _deserializer=pair[1]).result(timeout=10, poll_delay=0.02)
+    assert (result["when"], result["price"]) == (dt.datetime(2026, 3, 1, 13, tzinfo=dt.UTC), Decimal("2.20"))
+
+
 async def test_a_result_that_cannot_be_stored_says_so(start: StartWorker, client: ArqRedis, pair: Pair) -> None:
     await start(no_result, job_serializer=pair[0], job_deserializer=pair[1])
 
@@ -756,15 +768,23 @@ async def test_a_stock_client_sees_all_results(start: StartWorker, client: ArqRe
     assert result.job_id == job.job_id and isinstance(result.result, RemoteError)
 
 
-async def test_an_unreadable_payload_fails_its_own_job_only(start: StartWorker, client: ArqRedis, pair: Pair) -> None:
-    """As a stock client with the default serializer, a pickle, sends it by mistake."""
-    await start(later, job_serializer=pair[0], job_deserializer=pair[1])
-    pickled = serialize_job("later", (), {}, None, int(time.time() * 1000))
-    await client.psetex("arq:job:bad", 60_000, pickled)
-    await client.zadd("arq:queue", {"bad": int(time.time() * 1000)})
+UNREADABLE = {
+    "a pickle": serialize_job("later", (), {}, None, 1),  # a stock client with the default serializer, by mistake
+    "no JSON": b"{",
+    "another version": b'{"$":2,"v":{}}',
+    "a field too few": b'{"f":"later","a":[],"k":{},"t":null}',
+}
 
-    bad = Job("bad", client, _deserializer=pair[1])
-    info = await eventually(bad.result_info)
-    assert info is not None and isinstance(info.result, DeserializationError)
+
+@pytest.mark.parametrize("what", UNREADABLE)
+async def test_an_unreadable_payload_fails_its_own_job_only(
+    start: StartWorker, client: ArqRedis, pair: Pair, what: str
+) -> None:
+    await start(later, job_serializer=pair[0], job_deserializer=pair[1])
+    await client.psetex("arq:job:bad", 60_000, UNREADABLE[what])
+    await client.zadd("arq:queue", {"bad": 1})
+
     good = await enqueue(client, "later", dt.datetime.now(dt.UTC), dt.timedelta(), Decimal(1))
     assert (await good.result(timeout=10, poll_delay=0.02))["price"] == 2
+    info = await eventually(Job("bad", client, _deserializer=pair[1]).result_info)
+    assert info is not None and isinstance(info.result, DeserializationError)
