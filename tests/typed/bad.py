@@ -23,6 +23,16 @@ def shrink(ctx: Ctx, path: str) -> bytes:
     return path.encode()
 
 
+@task  # error
+def unsaid(ctx: Ctx) -> bytes:
+    """That it runs in a thread has to be said."""
+    return b""
+
+
+@task(run_in="thread", colour="red")  # error
+def odd(ctx: Ctx) -> None: ...
+
+
 async def plain(ctx: Ctx, name: str) -> list[str]:
     return [name]
 

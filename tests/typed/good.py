@@ -51,7 +51,7 @@ async def send(ctx: Ctx, /, to: Sequence[str], at: datetime | None = None, **hea
     return {one: len(headers) for one in to}
 
 
-@task
+@task(run_in="thread")
 def shrink(ctx: Ctx, path: str) -> bytes:
     return path.encode()
 
@@ -64,6 +64,11 @@ def index(ctx: Ctx, words: list[str], /) -> int:
 @task(run_in="process", rate=Rate(0.5))
 def render(ctx: Ctx, page: int, scale: float = 1) -> bytes:
     return b"" * page
+
+
+@task(run_in="process")
+async def crawl(ctx: Ctx, url: str) -> list[str]:
+    return [url]
 
 
 async def plain(ctx: Ctx, name: str, count: int = 1) -> list[str]:
@@ -82,6 +87,7 @@ async def submits(ctx: Ctx) -> None:
     assert_type(await (await shrink.submit(path="x.png")).result(), bytes)
     assert_type(await (await index.submit(["a"])).result(), int)
     assert_type(await (await render.submit(1, scale=2)).result(), bytes)
+    assert_type(await (await crawl.submit("/")).result(), list[str])
 
 
 async def submits_a_plain_function() -> None:
