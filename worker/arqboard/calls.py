@@ -44,11 +44,17 @@ def read_call(payload: bytes, deserializer: Callable[[bytes], dict[str, Any]] | 
     Raises DeserializationError. This is the only place where a pickle is loaded, and it runs in workers only.
     """
     try:
-        raw = (deserializer or pickle.loads)(payload)
-        return _call(raw)
+        return _call((deserializer or pickle.loads)(payload))
     except Exception as error:
         if payload[:1] == b"{":
-            return _call(json.loads(payload))
+            return _read_json(payload)
+        raise DeserializationError("unable to deserialize job") from error
+
+
+def _read_json(payload: bytes) -> Call:
+    try:
+        return _call(json.loads(payload))
+    except Exception as error:  # any other would stop the search for jobs of stock clients at this one
         raise DeserializationError("unable to deserialize job") from error
 
 
