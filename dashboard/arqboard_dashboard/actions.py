@@ -24,6 +24,19 @@ async def abort(request: web.Request) -> web.Response:
     return await _shown(request, job_id, "aborted" if state is State.ABORTED else "aborting")
 
 
+async def pause(request: web.Request) -> web.Response:
+    """The job stops before its next chunk."""
+    job_id = id_of(request)
+    await request.app[COMMANDS].pause_job(job_id)
+    return await _shown(request, job_id, "paused")
+
+
+async def resume(request: web.Request) -> web.Response:
+    job_id = id_of(request)
+    await request.app[COMMANDS].resume_job(job_id)
+    return await _shown(request, job_id, "resumed")
+
+
 async def delete(request: web.Request) -> web.Response:
     """A row goes; from the job's own page there is only the list to go to."""
     job_id = id_of(request)

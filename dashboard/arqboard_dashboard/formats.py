@@ -58,6 +58,16 @@ def brief(value: float) -> str:
     return number(value) if value < 1e6 else compact(value)
 
 
+def size(count: int) -> str:
+    """Bytes as people say them: 512 B, 3.4 kB, 2.1 MB."""
+    value, unit = float(count), "B"
+    for bigger in ("kB", "MB", "GB"):
+        if value < 1000:
+            break
+        value, unit = value / 1000, bigger
+    return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
+
+
 def rate(per_second: float | None, unit: str = "") -> str:
     """Speed as people say it: `84 files/s`, `1.9k rows/s`, and `12 rows/min` where it is less than one a second."""
     if per_second is None:

@@ -25,9 +25,13 @@ AWAY = (RedisError, OSError)
 #: How often a worker that nobody knows makes us ask for the workers again.
 WORKERS_GAP = 0.2
 MAX_KEY = 600
+#: Lines of a job's log that its page shows, the newest.
+LOG_SHOWN = 200
 
 #: Fragments of one job. A row contains its progress cell, so `prog` comes first and the row covers it.
-JOB_KINDS: tuple[Kind, ...] = ("prog", "row", "hero", "chunks", "attempts", "facts", "outcome")
+JOB_KINDS: tuple[Kind, ...] = (
+    "prog", "row", "hero", "chunks", "attempts", "facts", "outcome", "phases", "artefacts", "log",
+)  # fmt: skip
 #: These show whether the worker of a running job is alive.
 SHOW_WORKER = frozenset(("row", "hero"))
 METERS = frozenset(("tabs", "kpis", "side"))
@@ -100,7 +104,7 @@ class Fragments:
         except Exception as error:  # noqa: BLE001 - one job that breaks a template must not stop all others
             self._faults.met(error)
             return await self._fragment(kind, job_id, Unreadable(job_id, "it can't be shown"), look)
-        version = job.version if kind in _BY_VERSION else job.position
+        version = _version(kind, job)
         return Fragment(key, version, html, timed=kind in SHOW_WORKER and job.state is State.RUNNING)
 
     def _html_of_none(self, kind: Kind, job_id: str, why: Unreadable | None, look: Look) -> str:
@@ -127,6 +131,14 @@ class Fragments:
                 return self._renderer.facts(job, look, oob=True)
             case "outcome":
                 return self._renderer.outcome(job, look, oob=True)
+            case "phases":
+                return self._renderer.phases(job, look, oob=True)
+            case "artefacts":
+                made = await self._reader.artefacts(job.id) if job.artefacts else []
+                return self._renderer.artefacts(job, made, look, oob=True)
+            case "log":
+                lines = await self._reader.log_tail(job.id, LOG_SHOWN) if job.log_lines else []
+                return self._renderer.log(job, lines, look, oob=True)
 
 
 def parse_key(key: str) -> tuple[str, str]:
@@ -182,7 +194,14 @@ def is_running(job: Job | Unreadable | None) -> TypeGuard[Job]:
 
 def _is_known(kind: Kind, job: Job | Unreadable | None, known: Mapping[str, Fragment]) -> bool:
     """Whether this kind of fragment of a job that has changed is as it was before."""
-    if kind not in _BY_VERSION or not isinstance(job, Job):
+    if kind not in _BY_VERSION | {"log"} or not isinstance(job, Job):
         return False
     before = known.get(f"{kind}:{job.id}")
-    return before is not None and before.version == job.version
+    return before is not None and before.version == _version(kind, job)
+
+
+def _version(kind: Kind, job: Job) -> int:
+    """What a fragment's version is: most change with every change of the job, some with fewer."""
+    if kind == "log":
+        return job.log_lines
+    return job.version if kind in _BY_VERSION else job.position

@@ -40,6 +40,16 @@ def job_url(look: Look, job_id: str) -> str:
     return f"{look.base}/jobs/{url_part(job_id)}"
 
 
+def job_api_url(look: Look, job_id: str) -> str:
+    """Where programs find a job."""
+    return f"{look.base}/api/v1/jobs/{url_part(job_id)}"
+
+
+def artefact_url(look: Look, job_id: str, number: int) -> str:
+    """Where the bytes of an artefact are."""
+    return f"{job_api_url(look, job_id)}/artefacts/{number}"
+
+
 @lru_cache(maxsize=1024)
 def query_string(query: Query) -> str:
     """The filters that are set, sorted, without the place in the list: one list has one name."""

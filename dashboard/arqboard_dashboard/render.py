@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from arqboard.protocol import Attempt, Job, Unreadable
+from arqboard.protocol.inside import Artefact, LogLine
 
 from . import formats
 from .assets import TEMPLATES
@@ -17,7 +18,7 @@ from .views import Kpis, Look, Side, Tabs
 if TYPE_CHECKING:
     from aiohttp import web
 
-Kind = Literal["row", "prog", "hero", "chunks", "attempts", "facts", "outcome"]
+Kind = Literal["row", "prog", "hero", "chunks", "attempts", "facts", "outcome", "phases", "artefacts", "log"]
 
 
 class Renderer:
@@ -64,6 +65,18 @@ class Renderer:
     def outcome(self, job: Job, look: Look, *, oob: bool = False) -> str:
         """Result or last error with its traceback. Key `outcome:<id>`, version `job.version`."""
         return self._render("outcome", look, oob, job=job)
+
+    def phases(self, job: Job, look: Look, *, oob: bool = False) -> str:
+        """Phases and steps; an empty hidden root where there are none. Version `job.position`."""
+        return self._render("phases", look, oob, job=job)
+
+    def artefacts(self, job: Job, artefacts: Sequence[Artefact], look: Look, *, oob: bool = False) -> str:
+        """What the job made; an empty hidden root where it made nothing. Version `job.position`."""
+        return self._render("artefacts", look, oob, job=job, artefacts=artefacts)
+
+    def log(self, job: Job, lines: Sequence[LogLine], look: Look, *, oob: bool = False) -> str:
+        """The end of its log; an empty hidden root while it is empty. Version `job.log_lines`."""
+        return self._render("log", look, oob, job=job, lines=lines)
 
     def tabs(self, tabs: Tabs, look: Look, *, oob: bool = False) -> str:
         """State tabs with counts. Key `tabs:<query string>`."""

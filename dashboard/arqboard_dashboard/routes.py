@@ -18,6 +18,8 @@ ROUTES = [
     # Actions
     web.post("/jobs/{id}/retry", actions.retry),
     web.post("/jobs/{id}/abort", actions.abort),
+    web.post("/jobs/{id}/pause", actions.pause),
+    web.post("/jobs/{id}/resume", actions.resume),
     web.post("/jobs/{id}/delete", actions.delete),
     # People
     web.get("/login", session.login_form),

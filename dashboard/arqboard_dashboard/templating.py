@@ -17,7 +17,7 @@ from markupsafe import Markup
 from arqboard.protocol import Job, State, Unreadable
 
 from . import charts, formats
-from .links import dom_id, job_url, list_url, query_string, root_id, url_part
+from .links import artefact_url, dom_id, job_api_url, job_url, list_url, query_string, root_id, url_part
 from .tiles import Tiles, used_slots
 from .views import Look
 
@@ -134,11 +134,12 @@ FILTERS: dict[str, Any] = {
     "brief": formats.brief, "rate": formats.rate, "percent": formats.percent, "clock": formats.clock,
     "iso": formats.iso, "plural": formats.plural, "call_text": formats.call_text, "one_line": formats.one_line,
     "json_html": formats.json_html, "tail": formats.tail, "first_line": formats.first_line, "dom_id": dom_id,
-    "url_part": url_part, "query_string": query_string,
+    "url_part": url_part, "query_string": query_string, "bytes": formats.size,
 }  # fmt: skip
 GLOBALS: dict[str, Any] = {
     "oob": False, "State": State, "shown_state": shown_state, "badge_state": badge_state, "percent_of": percent_of,
     "called": called, "used_slots": used_slots, "job_url": job_url, "list_url": list_url, "root_id": root_id,
+    "job_api_url": job_api_url, "artefact_url": artefact_url,
     "moment": moment, "tiles": Tiles, "sparkline": charts.sparkline, "meter": charts.meter, "segbar": charts.segbar,
     "chunk_map": charts.chunk_map, "lanes": charts.lanes, "max_squares": charts.MAX_SQUARES,
 }  # fmt: skip

@@ -17,6 +17,7 @@ from arqboard.protocol import (
     Unreadable,
     WorkerInfo,
 )
+from arqboard.protocol.inside import Artefact, LogLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,9 @@ class JobView:
     marks: str
     attempts: list[Attempt]
     result_left_ms: int | None
+    artefacts: list[Artefact]
+    lines: list[LogLine]
+    """the end of its log"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ def test_a_list_is_known_by_its_filters(query: Query) -> None:
 @pytest.mark.parametrize(
     "key",
     [
-        "", ":", "row", "row:", "kpis:1", "side:", "tabs", "list", "log:1", "list:after=1~2",
+        "", ":", "row", "row:", "kpis:1", "side:", "tabs", "list", "logs:1", "list:after=1~2",
         "list:state=lost", "list:state=queued&state=failed", "list:limit=x", "list:queue=%ff",
         "list:a=1&b=2&c=3&d=4&e=5", "row:\ud800", "row:" + "x" * 1000, "arqboard:job:1", "__proto__",
     ],

@@ -180,7 +180,7 @@ BAD_FIRST = [
 ]  # fmt: skip
 BAD_LIVE: list[dict[str, Any]] = [
     {"row:j1": -1}, {"row:j1": 1.5}, {"row:j1": "1"}, {"row:j1": True}, {"row:j1": None}, {"row:j1": 2**60},
-    {"arqboard:job:j1": 1}, {"row:": 1}, {"row:\ud800": 1}, {"log:j1": 1}, {"list:state=lost": 1}, {"": 1},
+    {"arqboard:job:j1": 1}, {"row:": 1}, {"row:\ud800": 1}, {"logs:j1": 1}, {"list:state=lost": 1}, {"": 1},
     {f"list:function={n}": 1 for n in range(9)}, {f"row:{n}": 1 for n in range(51)},
 ]  # fmt: skip
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 from typing import Any
 
 import pytest
+from waiting import eventually
 
 from arqboard.protocol import JobNotFound, Outcome, Reader, State, WorkerNotFound, WrongState
 from arqboard.protocol.commands import (
@@ -157,7 +159,7 @@ async def test_a_rate_defers_each_job_once_to_the_time_that_it_reserved(commands
     assert await claimed(commands) == ["j0"]
     waiting = await redis.zrange(QUEUE, 0, -1, withscores=True)
     times = [score for job_id, score in waiting if job_id != b"j0"]
-    assert [round((later - sooner) / 60_000) for sooner, later in zip(times, times[1:], strict=False)] == [1, 1, 1]
+    assert [round((later - sooner) / 60_000) for sooner, later in pairwise(times)] == [1, 1, 1]
 
     assert await claimed(commands) == []
     assert await redis.zrange(QUEUE, 0, -1, withscores=True) == waiting  # nobody looked at them again
@@ -265,9 +267,12 @@ async def test_a_window_holds_a_key_also_when_the_job_has_ended(commands: Comman
     await finish(commands, *await claim(commands))
     assert (await commands.submit(submission("b", unique="k", window_ms=60_000))).job_id == "a"
     await redis.pexpire("arqboard:unique:k", 1)
-    while await redis.exists("arqboard:unique:k"):
-        await asyncio.sleep(0)
+    await eventually(lambda: _is_gone(redis, "arqboard:unique:k"))
     assert (await commands.submit(submission("c", unique="k", window_ms=60_000))).is_new
+
+
+async def _is_gone(redis: Any, key: str) -> bool:
+    return not await redis.exists(key)
 
 
 async def test_a_hundred_submits_of_one_key_at_once_make_one_job(commands: Commands) -> None:

@@ -18,7 +18,7 @@ from arq.worker import Function, JobExecutionFailed
 from .board import ResultGone, set_board
 from .bodies import run_of
 from .calls import Call, read_call
-from .limits import Stopwatch, within
+from .limits import SoftTimeLimit, Stopwatch, within
 from .options import TaskOptions, carried
 from .outcomes import (
     Aborted,
@@ -293,7 +293,7 @@ class Attempt:
             case Success(value):
                 return self._ended(Outcome.SUCCEEDED, value, None)
             case Failure(error):
-                return self._ended(Outcome.FAILED, error, error)
+                return self._ended(Outcome.FAILED, _for_clients(error), error)
             case Aborted(error, why):
                 return self._ended(Outcome.ABORTED, error, error, why)
             case Again(defer_ms, error):
@@ -361,6 +361,11 @@ class Attempt:
                 logger.info("%6.2fs ↻ %s handed over, another worker will run it", took, self.ref)
             case Lost():
                 logger.warning("%6.2fs ⊘ %s belongs to another attempt now, stopped here", took, self.ref)
+
+
+def _for_clients(error: BaseException) -> BaseException:
+    """Who waits for the result must not be cancelled by the soft limit of a job."""
+    return TimeoutError(str(error)) if isinstance(error, SoftTimeLimit) else error
 
 
 def _shown(value: Any) -> str:

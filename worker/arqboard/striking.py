@@ -32,8 +32,14 @@ class Outcome:
         return self._value
 
     @classmethod
+    def with_value(cls, value: Any) -> Outcome:
+        outcome = cls()
+        outcome._value = value
+        return outcome
+
+    @classmethod
     def of(cls, call: Callable[[], Any], disarm: Callable[[], None]) -> Outcome:
-        """Call it. Until one `disarm()` has come to its end, two exceptions may strike at any moment: an interrupt and a
+        """Call it. Until one `disarm()` has come to its end, two exceptions may strike at any time: an interrupt and a
         cancellation. Also while the call returns, and inside of `disarm`, hence three.
         """
         outcome = cls()

@@ -61,8 +61,8 @@ class Task(Function, Generic[P, R]):
         if self.is_async and options.run_in == "thread":
             raise ValueError(f'{name} is a coroutine function: leave out run_in="thread", or use "process"')
 
-    def __call__(self, ctx: Any, *args: P.args, **kwargs: P.kwargs) -> Awaitable[R]:
-        return cast("Awaitable[R]", self.function(ctx, *args, **kwargs))
+    def __call__(self, ctx: Any, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
+        return cast("Coroutine[Any, Any, R]", self.function(ctx, *args, **kwargs))
 
     def options(self, **options: Unpack[CallKeywords]) -> Task[P, R]:
         """The same task with other options for its next calls: job_id, queue, defer_by, defer_until, priority, expires,

@@ -10,6 +10,7 @@ from arqboard.protocol import Job, JobNotFound, Reader, Unreadable
 
 from ..appkeys import READER
 from ..errors import Unreadable as UnreadableRecord
+from ..fragments import LOG_SHOWN
 from ..strictjson import is_text
 from ..views import JobView
 from .jobs import MAX_NAME
@@ -19,10 +20,11 @@ from .shell import page
 async def job(request: web.Request) -> web.Response:
     reader = request.app[READER]
     job_id = id_of(request)
-    found, marks, left = await asyncio.gather(
-        readable(reader, job_id), reader.chunk_marks(job_id), reader.result_left_ms(job_id)
-    )
-    view = JobView(found, marks, await reader.attempts(found), left)
+    found, marks, left, artefacts, lines = await asyncio.gather(
+        readable(reader, job_id), reader.chunk_marks(job_id), reader.result_left_ms(job_id),
+        reader.artefacts(job_id), reader.log_tail(job_id, LOG_SHOWN),
+    )  # fmt: skip
+    view = JobView(found, marks, await reader.attempts(found), left, artefacts, lines)
     return await page(request, "pages/job.html", view, active="jobs", title=f"{found.function} · {found.id}"[:120])
 
 

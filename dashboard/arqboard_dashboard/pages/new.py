@@ -23,6 +23,7 @@ from ..prefill import Prefill, from_job, from_query
 from ..submission import Options, known_function
 from ..views import NewJobView
 from .job import readable
+from .jobs import MAX_NAME
 from .shell import is_htmx, page, see_other
 
 
@@ -52,10 +53,11 @@ async def create(request: web.Request) -> web.Response:
     try:
         done = await _submit(request, info, typed)
     except BadArguments as error:
-        return await _form(request, info, typed=_Typed(typed, error.problems), status=HTTPStatus.UNPROCESSABLE_ENTITY)
+        came, status = _Typed(typed, error.problems), HTTPStatus.UNPROCESSABLE_ENTITY
+        return await _form(request, info, typed=came, again=_again_of(typed) or "", status=status)
     except JobExists as error:
         typed_again = _Typed(typed, {"opt.job_id": str(error)})
-        return await _form(request, info, typed=typed_again, status=HTTPStatus.CONFLICT)
+        return await _form(request, info, typed=typed_again, again=_again_of(typed) or "", status=HTTPStatus.CONFLICT)
     return see_other(request, job_page(request.app, done), "submitted")
 
 
@@ -70,9 +72,15 @@ async def _submit(request: web.Request, info: FunctionInfo, typed: Mapping[str, 
     checked(info, call)
     done = await submit(
         request.app[COMMANDS], info, call.args, call.kwargs, queue=options.queue, job_id=options.job_id,
-        defer_by=options.defer_by, source="dashboard", lax=True,
+        defer_by=options.defer_by, source="dashboard", lax=True, retry_of=_again_of(typed),
     )  # fmt: skip
     return done.job_id
+
+
+def _again_of(typed: Mapping[str, str]) -> str | None:
+    """The job whose arguments were edited."""
+    again = typed.get("again", "")
+    return again if 0 < len(again) <= MAX_NAME else None
 
 
 async def _again(request: web.Request, job_id: str) -> web.Response:

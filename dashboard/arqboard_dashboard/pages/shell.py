@@ -22,6 +22,8 @@ FLASHES = {
     "aborted": "The job has been aborted.",
     "aborting": "The worker has been asked to abort the job.",
     "deleted": "The job has been deleted.",
+    "paused": "The job stops before its next chunk.",
+    "resumed": "The job goes on.",
 }
 Active = Literal["jobs", "failures", "new", ""]
 Theme = Literal["", "light", "dark"]

@@ -48,7 +48,7 @@ Part: TypeAlias = Step | Chain | Group
 
 @dataclass(slots=True)
 class Node:
-    """A job (`call`) or, without one, a join of its members. It starts after `before`, and is `fed_by` that or nothing."""
+    """A job (`call`) or, without one, a join of its members. It starts after `before`, and is `fed_by` it or nothing."""
 
     call: Submission | None = None
     before: int | None = None
@@ -63,7 +63,8 @@ class Node:
         """What Redis keeps of it (see _workflow.lua)."""
         told: dict[str, Any] = dict(self.call.description()) if self.call else {"members": self.members}
         given = {
-            "before": self.before, "fed_by": self.fed_by, "next": self.next or None, "groups": self.groups or None, "join": self.join,
+            "before": self.before, "fed_by": self.fed_by, "next": self.next or None, "groups": self.groups or None,
+            "join": self.join,
             "is_nested": self.is_nested or None,
         }  # fmt: skip
         told.update({name: value for name, value in given.items() if value is not None})

@@ -100,6 +100,15 @@ class InsideReader:
             if len(entries) < limit:
                 return LogPage(lines, after)
 
+    async def log_tail(self, job_id: str, limit: int) -> list[LogLine]:
+        """The last lines, oldest first."""
+        try:
+            entries = await self._redis.xrevrange(self.keys.log(job_id), count=max(1, min(limit, MAX_LINES))) or []
+        except ResponseError:
+            return []
+        found = [_line(raw_id.decode(), fields) for raw_id, fields in reversed(entries)]
+        return [line for line in found if line is not None]
+
     async def _entries(self, job_id: str, after: str, limit: int) -> list[Any]:
         try:
             return await self._redis.xrange(self.keys.log(job_id), min=f"({after}", count=limit) or []

@@ -210,6 +210,10 @@ class Job:
         return not self.state.is_terminal
 
     @property
+    def can_pause(self) -> bool:
+        return self.state is State.RUNNING and self.chunks is not None and self.paused is None
+
+    @property
     def can_discard(self) -> bool:
         return self.state is not State.RUNNING
 

@@ -97,8 +97,8 @@ class Keys:
         return f"{self.prefix}results:{workflow_id}"
 
     def marks(self, workflow_id: str) -> str:
-        """One byte per node: `.` waits, `q` started, `d` done, `f` failed, `a` aborted (`F`, `A`: the workflow went on),
-        `s` skipped."""
+        """One byte per node: `.` waits, `q` started, `d` done, `f` failed, `a` aborted (`F`, `A`: the workflow goes
+        on), `s` skipped."""
         return f"{self.prefix}marks:{workflow_id}"
 
     def workflows(self, state: str | None = None) -> str:

@@ -11,6 +11,7 @@
 --@include _queue
 --@include _create
 --@include _enqueue
+--@include _unique
 
 local function accepted_earlier(job)
   if (job.once or '') == '' then return nil end
@@ -20,27 +21,10 @@ local function accepted_earlier(job)
   return { -3, '' }
 end
 
--- Who holds the unique key: a job that waits or runs, or any job while the window lasts.
-local function holder(job)
-  if (job.unique or '') == '' then return nil end
-  local key = prefix .. 'unique:' .. job.unique
-  local id = redis.call('GET', key)
-  if not id then return nil end
-  if redis.call('PTTL', key) > 0 then return id end
-  local state = redis.call('HGET', job_key(id), 'state')
-  return state and not terminal[state] and id or nil
-end
-
-local function hold_keys(job)
-  if (job.once or '') ~= '' then
-    redis.call('HSET', prefix .. 'once:' .. job.once, 'fingerprint', job.fingerprint, 'id', job.id)
-    redis.call('EXPIRE', prefix .. 'once:' .. job.once, 86400)
-  end
-  if (job.unique or '') ~= '' then
-    local window = tonumber(job.window or 0)
-    if window > 0 then redis.call('SET', prefix .. 'unique:' .. job.unique, job.id, 'PX', window)
-    else redis.call('SET', prefix .. 'unique:' .. job.unique, job.id) end
-  end
+local function remember(job)
+  if (job.once or '') == '' then return end
+  redis.call('HSET', prefix .. 'once:' .. job.once, 'fingerprint', job.fingerprint, 'id', job.id)
+  redis.call('EXPIRE', prefix .. 'once:' .. job.once, 86400)
 end
 
 local function accept(job, payload)
@@ -54,7 +38,8 @@ local function accept(job, payload)
   if redis.call('EXISTS', 'arq:job:' .. job.id, 'arq:result:' .. job.id) > 0 then return { -1, job.id } end
   if old[1] and not terminal[old[1]] then return { -1, job.id } end
   enqueue(job, payload)
-  hold_keys(job)
+  remember(job)
+  hold_unique(job)
   return { 1, job.id }
 end
 
