@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import shutil
 from collections.abc import AsyncIterator
@@ -34,6 +35,8 @@ ARGUMENTS = [
     "--no-first-run", "--disable-quic", "--disable-dev-shm-usage", "--disable-features=LocalNetworkAccessChecks",
 ]  # fmt: skip
 ARTEFACTS = Path(__file__).parents[1] / "artefacts"
+log = logging.getLogger("shop")
+log.setLevel(logging.INFO)  # pytest has handlers of its own, so the worker leaves the level of the root as it is
 
 
 def chromium_path() -> str | None:
@@ -81,6 +84,27 @@ class Stage:
             self.ran += chunk
         return len(self.ran)
 
+    async def open_chunks(self, ctx: dict[str, Any], total: int = 6) -> int:
+        """A chunk for each step that the test allows, told in the log."""
+        async for chunk in chunks(range(total), size=1, unit="rows"):
+            await self.steps.get()
+            log.info("row %d <b>is in</b>", chunk.number)
+        return total
+
+    async def report(self, ctx: dict[str, Any]) -> int:
+        """Two phases, a warning and a file."""
+        progress = current()
+        progress.plan("Reading", "Writing")
+        async with progress.phase("Reading", total=4, unit="pages") as phase:
+            while (done := await self.steps.get()) < 4:
+                await phase(done)
+            await phase(4)
+        log.warning("the font is missing")
+        async with progress.phase("Writing"):
+            await progress.artefact("report.txt", data=b"hello", type="text/plain")
+            await self.steps.get()
+        return 4
+
     async def stay(self, ctx: dict[str, Any]) -> None:
         """Run until aborted."""
         await asyncio.Event().wait()
@@ -94,7 +118,9 @@ class Stage:
         return {"user_id": user_id, "ratio": ratio, "notify": notify}
 
     def functions(self) -> list[Any]:
-        bodies = (self.stepwise, self.chunked, self.stay, self.again, self.typed)
+        bodies = (
+            self.stepwise, self.chunked, self.open_chunks, self.report, self.stay, self.again, self.typed,
+        )  # fmt: skip
         return [func(body, name=body.__name__, max_tries=3) for body in bodies]
 
 

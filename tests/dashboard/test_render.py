@@ -22,6 +22,7 @@ from arqboard.protocol import (
     Unreadable,
     WorkerInfo,
 )
+from arqboard.protocol.inside import Artefact, LogLine
 from arqboard_dashboard import charts, formats
 from arqboard_dashboard.links import dom_id, list_url, query_string, root_id
 from arqboard_dashboard.render import Renderer
@@ -451,3 +452,63 @@ def test_attempts_lie_on_one_scale_and_an_open_one_reaches_the_edge() -> None:
     assert first.start < last.start
     assert last.is_open
     assert last.start + last.width == pytest.approx(1000)
+
+
+# Inside a job
+
+
+def test_phases_say_how_far_each_is() -> None:
+    phases = [
+        {"name": "Reading", "state": "done", "from": 0, "to": 1500, "done": 3, "total": 3, "unit": "files"},
+        {"name": HOSTILE, "state": "waiting"},
+    ]
+    html = RENDERER.phases(job(phases=phases), LOOK)
+    assert "1 of 2 done" in html and "3 / 3 files" in html
+    assert "<script" not in html and "&lt;script&gt;" in html
+
+
+def test_a_job_without_phases_log_and_artefacts_has_hidden_roots() -> None:
+    for html in (RENDERER.phases(job(), LOOK), RENDERER.artefacts(job(), [], LOOK), RENDERER.log(job(), [], LOOK)):
+        [(tag, attributes), *_] = Page(html).tags
+        assert tag == "section" and "hidden" in attributes
+
+
+def test_artefacts_are_downloads_and_links_are_marked_as_foreign() -> None:
+    made = [
+        Artefact(1, HOSTILE, "application/pdf", 12_600, "", 1, NOW),
+        Artefact(2, "On the web", "", 0, "https://example.org/r?a=1&b=2", 1, NOW),
+    ]
+    page = Page(RENDERER.artefacts(job(job_id="a/b"), made, LOOK))
+    [file, link] = [attributes for tag, attributes in page.tags if tag == "a"]
+    assert file["href"] == "/ops/api/v1/jobs/a%2Fb/artefacts/1" and "download" in file
+    assert link["href"] == "https://example.org/r?a=1&b=2" and "noopener" in (link["rel"] or "")
+    assert not [tag for tag, _ in page.tags if tag in ("script", "img")]
+
+
+def test_log_lines_are_text_with_their_level() -> None:
+    lines = [
+        LogLine("1-0", NOW, "INFO", "shop", "started", 1, 20),
+        LogLine("2-0", NOW, "ERROR", "shop", f"it broke {HOSTILE}\nin two lines", 1, 40),
+    ]
+    html = RENDERER.log(job(log_lines=900), lines, LOOK)
+    assert "the last 2 of 900 lines" in html and 'class="lv-error"' in html and 'data-v="900"' in html
+    assert not [tag for tag, _ in Page(html).tags if tag in ("script", "img")]
+
+
+def test_a_paused_job_offers_to_go_on_and_claims_no_rate() -> None:
+    chunks = {"chunk_total": 4, "chunk_done": 1, "chunk_size": 50, "chunk_items": 200}
+    running, paused = RENDERER.hero(halfway(**chunks), LOOK), RENDERER.hero(halfway(**chunks, paused=NOW), LOOK)
+    assert "/pause" in running and "Time left" in running
+    assert "/resume" in paused and "Time left" not in paused and "Paused before the next chunk" in paused
+    assert "/pause" not in RENDERER.hero(halfway(), LOOK)  # it has no chunks
+
+
+def test_details_name_where_a_job_comes_from() -> None:
+    html = RENDERER.facts(job(parent="p1", retry_of="r1", workflow="w1", priority=5), LOOK)
+    assert 'href="/ops/jobs/p1"' in html and 'href="/ops/jobs/r1"' in html and "w1" in html
+    assert "<dt>Priority</dt><dd>5</dd>" in html
+
+
+@pytest.mark.parametrize(("count", "text"), [(0, "0 B"), (999, "999 B"), (12_600, "12.6 kB"), (5_000_000, "5.0 MB")])
+def test_sizes_are_said_in_decimal_units(count: int, text: str) -> None:
+    assert formats.size(count) == text
