@@ -607,3 +607,54 @@ def test_a_task_says_what_it_is() -> None:
     assert isinstance(send, Task)
     assert (send.__name__, send.__doc__, send.max_tries) == ("send", "Send it.", 2)
     assert repr(send).endswith("send>") and len({send, send}) == 1
+
+
+async def test_a_job_that_goes_on_after_its_hard_limit_is_left_to_itself(start: StartWorker, board: Board) -> None:
+    release = asyncio.Event()
+
+    @task(name="stubborn", timeout=0.05)
+    async def stubborn(ctx: dict[str, Any]) -> None:
+        while not release.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await release.wait()
+
+    worker = await start(stubborn, arqboard={"abort_grace": 0.1})
+    handle = await stubborn.submit()
+    with pytest.raises(HardTimeLimit):
+        await handle.result(timeout=5)
+    assert worker.running == {}
+    release.set()
+
+
+async def test_a_job_that_fails_while_its_hard_limit_ends_it_failed_by_the_limit(
+    start: StartWorker, board: Board
+) -> None:
+    @task(name="trips", timeout=0.05)
+    async def trips(ctx: dict[str, Any]) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise ValueError("while cleaning up")
+
+    await start(trips)
+    job = await (await trips.submit()).wait(timeout=5)
+    assert job.error is not None and job.error.type == "HardTimeLimit"
+    assert "while cleaning up" in job.error.traceback
+
+
+async def test_an_abort_during_the_grace_of_a_hard_limit_is_an_abort(start: StartWorker, board: Board) -> None:
+    cancelled = asyncio.Event()
+
+    @task(name="cleans", timeout=0.05)
+    async def cleans(ctx: dict[str, Any]) -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.set()
+            await asyncio.Event().wait()
+
+    await start(cleans, arqboard={"abort_grace": 5.0})
+    handle = await cleans.submit()
+    await asyncio.wait_for(cancelled.wait(), 5)
+    await handle.abort()
+    assert (await handle.wait(timeout=5)).state is State.ABORTED

@@ -120,7 +120,7 @@ class Attempt:
         self.worker.end(self, end)
 
     async def _perform(self) -> End:
-        refusal = self._prepare() or await self._fill_in() or self._check()
+        refusal = self._prepare() or (await self._fill_in() if self.claimed.workflow else None) or self._check()
         if refusal is not None:
             return refusal
         ctx = self.ctx = self._context()
@@ -163,8 +163,6 @@ class Attempt:
 
     async def _fill_in(self) -> End | None:
         """Put what the step before passed on before the arguments of a workflow's job."""
-        if not self.claimed.workflow:
-            return None
         try:
             fed = await self._fed()
             if fed is not None:
@@ -255,7 +253,10 @@ class Attempt:
             if self.stop:
                 raise asyncio.CancelledError
             run = run_of(self, ctx)
-            result = await within(run, soft=self.soft_timeout_s, hard=self.timeout_s, stopwatch=self.stopwatch)
+            result = await within(
+                run, soft=self.soft_timeout_s, hard=self.timeout_s, stopwatch=self.stopwatch,
+                grace=self.worker.toolkit.abort_grace, give_up=self._give_up,
+            )  # fmt: skip
             return self._success(result)
         except (Exception, asyncio.CancelledError, SystemExit) as error:  # noqa: BLE001 - the job's own code
             _uncancel(self.task)
@@ -264,6 +265,10 @@ class Attempt:
             return decide(error, stop=self.stop, job_try=self.job_try, policy=self.policy)
         finally:
             self.is_in_body = False
+
+    def _give_up(self, error: BaseException) -> None:
+        """The code goes on after its hard limit; the job does not wait for it."""
+        self.conclude(decide(error, stop=self.stop, job_try=self.job_try, policy=self.policy))
 
     def _success(self, result: Any) -> End:
         """A step's result has to be passed on; one that can't be makes the step fail."""

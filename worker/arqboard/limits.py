@@ -96,7 +96,13 @@ class Stopwatch:
 
 
 async def within(
-    run: Run, *, soft: float | None, hard: float | None, stopwatch: Stopwatch | None = None, grace: float = GRACE
+    run: Run,
+    *,
+    soft: float | None,
+    hard: float | None,
+    stopwatch: Stopwatch | None = None,
+    grace: float = GRACE,
+    give_up: Callable[[HardTimeLimit], object] | None = None,
 ) -> Any:
     """The result of a run, which may take `soft` and `hard` seconds by the stopwatch; None for no limit.
 
@@ -104,15 +110,73 @@ async def within(
     is raised here; if it has not ended `grace` seconds later it is left to itself. A run that returns nevertheless
     keeps its result. A cancellation from outside goes into the run, and is what is raised when it comes together with
     the hard limit. The run has a task of its own, in a copy of the caller's context; without limits it has not.
+
+    Nor has a coroutine with a hard limit only, where the caller says with `give_up` what becomes of one that does not
+    end: it is called after `grace` seconds, and this goes on waiting. That is what nearly every job is, and a task would
+    cost more than all else here.
     """
     if soft is None and hard is None:
         return await _uninterrupted(run)
+    if soft is None and hard is not None and give_up is not None and isinstance(run, LoopRun):
+        return await _Deadline(run, hard, stopwatch or Stopwatch(), grace, give_up).result()
     return await _Limited(run, soft, hard, stopwatch, grace).result()
 
 
 def _uninterrupted(run: Run) -> Awaitable[Any]:
     """What nobody will interrupt need not be driven by hand."""
     return run.plain() if isinstance(run, LoopRun) else run.result()
+
+
+class _Deadline:
+    """A hard limit for a coroutine in the task of the caller."""
+
+    __slots__ = ("_alarm", "_expired", "_give_up", "_grace", "_hard", "_loop", "_run", "_stopwatch", "_task")
+
+    def __init__(
+        self, run: LoopRun, hard: float, stopwatch: Stopwatch, grace: float, give_up: Callable[[HardTimeLimit], object]
+    ) -> None:
+        self._run, self._hard, self._stopwatch = run, hard, stopwatch
+        self._grace, self._give_up = grace, give_up
+        self._loop = asyncio.get_running_loop()
+        self._expired: HardTimeLimit | None = None
+
+    async def result(self) -> Any:
+        self._task = asyncio.current_task()
+        self._alarm = self._loop.call_later(self._hard, self._ring)
+        self._stopwatch.on_resume.add(self._ring)
+        try:
+            return await self._run.plain()
+        except (Exception, asyncio.CancelledError) as error:
+            if self._expired is None or self._is_cancelled_too():
+                raise
+            raise self._expired from (None if isinstance(error, asyncio.CancelledError) else error)
+        finally:
+            self._alarm.cancel()
+            self._stopwatch.on_resume.discard(self._ring)
+
+    def _is_cancelled_too(self) -> bool:
+        """Takes back the cancellation of the limit; whether there is another."""
+        assert self._task is not None
+        return self._task.uncancel() > 0
+
+    def _ring(self) -> None:
+        """The time may be over. In a pause it goes off too early, and again after it."""
+        self._alarm.cancel()
+        left = self._hard - self._stopwatch.elapsed
+        if self._stopwatch.is_paused or self._expired is not None:
+            return
+        if left > 0:
+            self._alarm = self._loop.call_later(left, self._ring)
+            return
+        assert self._task is not None
+        self._expired = HardTimeLimit.after(self._hard)
+        self._alarm = self._loop.call_later(self._grace, self._leave)
+        self._task.cancel()
+
+    def _leave(self) -> None:
+        assert self._expired is not None
+        logger.warning("%s runs on %g s after its limit; it is left to itself", self._run, self._grace)
+        self._give_up(self._expired)
 
 
 #: Runs that did not end. The loop holds tasks weakly, and these have no owner any more: nobody can end them.
