@@ -112,8 +112,8 @@ async def within(
     the hard limit. The run has a task of its own, in a copy of the caller's context; without limits it has not.
 
     Nor has a coroutine with a hard limit only, where the caller says with `give_up` what becomes of one that does not
-    end: it is called after `grace` seconds, and this goes on waiting. That is what nearly every job is, and a task would
-    cost more than all else here.
+    end: it is called after `grace` seconds, and this goes on waiting. That is what nearly every job is, and a task
+    would cost more than all else here.
     """
     if soft is None and hard is None:
         return await _uninterrupted(run)

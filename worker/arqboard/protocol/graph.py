@@ -48,7 +48,7 @@ Part: TypeAlias = Step | Chain | Group
 
 @dataclass(slots=True)
 class Node:
-    """A job (`call`) or, without one, a join of its members. It starts after `before`, and is `fed_by` it or nothing."""
+    """A job (`call`) or, without one, a join of its members. It starts after `before`, `fed_by` it or by nothing."""
 
     call: Submission | None = None
     before: int | None = None
