@@ -30,8 +30,9 @@ def _in_thread(attempt: Attempt, function: Task[..., Any], ctx: dict[str, Any]) 
 def _in_process(attempt: Attempt, function: Task[..., Any], ctx: dict[str, Any]) -> Run:
     from .processes import ProcessRun, reference_of
 
+    reporter = attempt.worker.reporter
     return ProcessRun(
         attempt.worker.processes, reference_of(function.function), ctx, attempt.call.args, attempt.call.kwargs,
-        live=attempt.live, on_live=lambda: attempt.worker.reporter.touch(attempt.live), on_log=attempt.take_logs,
-        grace=attempt.worker.toolkit.abort_grace,
+        live=attempt.live, on_live=lambda: reporter.touch(attempt.live), on_log=attempt.take_logs,
+        settle=reporter.settle, store=attempt.worker.artefacts, grace=attempt.worker.toolkit.abort_grace,
     )  # fmt: skip

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .artefacts import NewArtefact
+from .logs import Line
 from .process_errors import pack_error, unpack_error
 from .striking import Outcome
 
@@ -20,8 +21,15 @@ _HEADER = struct.Struct("!Q")
 
 
 @dataclass(frozen=True, slots=True)
+class Start:
+    """Where the child finds modules, as the worker does."""
+
+    path: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
-    """A call of the function that `reference` ("module:qualname") names. `live` is the state its progress begins with."""
+    """A call of the function that `reference` ("module:qualname") names. Its progress begins with `live`."""
 
     reference: str
     ctx: dict[str, bytes]
@@ -65,7 +73,7 @@ class Said:
 
     fields: dict[str, bytes] = field(default_factory=dict[str, bytes])
     chunks: dict[str, Any] | None = None
-    lines: list[tuple[float, int, str, str]] = field(default_factory=list[tuple[float, int, str, str]])
+    lines: list[Line] = field(default_factory=list[Line])
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from arq.worker import JobExecutionFailed, Retry, RetryJob
 from .protocol.errors import ArqboardError
 
 #: Modules of ours whose exceptions come back as themselves.
-_OURS = ("protocol.errors", "remote", "outcomes", "chunking", "limits", "board", "workflow", "artefacts")
+_OURS = ("protocol.errors", "remote", "outcomes", "chunking", "limits", "board", "workflow", "artefacts", "processes")
 _ARQS = (JobExecutionFailed, Retry, RetryJob, ResultNotFound, SerializationError, DeserializationError)
 
 

@@ -1,0 +1,348 @@
+"""Jobs in processes of their own: for work that needs a processor, and for what has to be killed at its limit."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import pickle
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+from .live import ChunkMap, Live
+from .process_errors import pack_error
+from .process_messages import (
+    Answer,
+    Asked,
+    Cancel,
+    Ended,
+    FrameReader,
+    Hold,
+    Interrupt,
+    Job,
+    Said,
+    Start,
+    frame,
+    packed,
+    unpacked,
+)
+from .progress import Settle, Store
+from .striking import Outcome
+
+logger = logging.getLogger("arqboard.processes")
+
+#: How long a cancelled job may take to end before its process is killed (seconds).
+GRACE = 10.0
+#: What of `ctx` belongs to the worker's process.
+_NOT_SENT = ("progress", "redis")
+
+
+class ProcessDied(RuntimeError):
+    """The process of a job ended before the job did: killed from outside, out of memory, or crashed."""
+
+
+def reference_of(function: Callable[..., Any]) -> str:
+    """How a child process finds a function: "module:qualname". Raises ValueError for one that can't be imported."""
+    name, module = function.__qualname__, function.__module__
+    if "<" in name:
+        raise ValueError(f"{name} can't run in a process: it has to be a function at the top of a module")
+    if module == "__main__":
+        spec = getattr(sys.modules["__main__"], "__spec__", None)
+        if spec is None:
+            raise ValueError(f"{name} can't run in a process: it is in the script that was started; put it in a module")
+        module = spec.name
+    return f"{module}:{name}"
+
+
+class ProcessPool:
+    """The child processes of a worker. One that has done its job waits for the next."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._idle: list[Child] = []
+        self._all: set[Child] = set()
+        self._is_closed = False
+
+    async def take(self) -> Child:
+        """An idle process, or a new one."""
+        while self._idle:
+            child = self._idle.pop()
+            if child.is_alive:
+                return child
+        if self._is_closed:
+            raise ProcessDied("the worker is stopping, no process is started any more")
+        child = await Child.start(self._forget)
+        self._all.add(child)
+        return child
+
+    def give_back(self, child: Child) -> None:
+        """Its job is over. A process that died is not kept, nor are more than can be of use."""
+        if child.is_alive and not self._is_closed and len(self._idle) < self._limit:
+            self._idle.append(child)
+        else:
+            child.kill()
+
+    def _forget(self, child: Child) -> None:
+        self._all.discard(child)
+        if child in self._idle:
+            self._idle.remove(child)
+
+    async def close(self) -> None:
+        """End all of them, with whatever they do."""
+        self._is_closed = True
+        children = list(self._all)
+        for child in children:
+            child.kill()
+        await asyncio.gather(*(child.reaped() for child in children))
+
+
+class Child(asyncio.Protocol):
+    """One child process, as seen from the worker."""
+
+    def __init__(self, process: subprocess.Popen[bytes], on_end: Callable[[Child], None]) -> None:
+        self._process = process
+        self._on_end = on_end
+        self._frames = FrameReader()
+        self._transport: asyncio.Transport | None = None
+        self._gone: asyncio.Future[asyncio.Future[int]] = asyncio.get_running_loop().create_future()
+        self.hear: Callable[[Any], None] | None = None
+        """what takes its messages, while it has a job"""
+
+    @classmethod
+    async def start(cls, on_end: Callable[[Child], None]) -> Child:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            command = [sys.executable, "-m", "arqboard.process_child", str(theirs.fileno())]
+            # In this thread: the kernel ends a child with the thread that started it (see process_child.py).
+            process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)  # noqa: ASYNC220, S603
+        child = cls(process, on_end)
+        ours.setblocking(False)
+        try:
+            await asyncio.get_running_loop().create_connection(lambda: child, sock=ours)
+        except BaseException:
+            process.kill()
+            ours.close()
+            raise
+        child.say(Start(list(sys.path)))
+        return child
+
+    @property
+    def is_alive(self) -> bool:
+        return not self._gone.done() and self._process.poll() is None
+
+    def say(self, message: Any) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(frame(message))
+
+    def kill(self) -> None:
+        """SIGKILL: at once, whatever it does."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+
+    async def reaped(self) -> int:
+        """Wait until it has ended; its exit code, negative for a signal."""
+        await asyncio.shield(self._gone)
+        return await asyncio.shield(self._gone.result())
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        for message in self._frames.feed(data):
+            if self.hear is not None:
+                self.hear(message)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._on_end(self)
+        if not self._gone.done():  # it is waited for at once, so that it is no zombie
+            self._gone.set_result(asyncio.get_running_loop().run_in_executor(None, self._process.wait))
+        if self.hear is not None:
+            self.hear(None)
+
+
+class ProcessRun:
+    """A call in a child process, with progress, log lines and artefacts from there.
+
+    `interrupt` raises in the job: in a plain function by a signal, which also ends a `time.sleep`, in a coroutine at
+    its `await`. A cancellation does so too, and after `grace` seconds the process is killed; `kill` does that at once.
+    `on_live` is called when `live` has something new, `on_log` gets (created, levelno, logger, message).
+    """
+
+    def __init__(
+        self,
+        pool: ProcessPool,
+        reference: str,
+        ctx: Mapping[str, Any],
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        *,
+        live: Live,
+        on_live: Callable[[], object],
+        on_log: Callable[[Iterable[tuple[float, int, str, str]]], object],
+        settle: Settle | None = None,
+        store: Store | None = None,
+        grace: float = GRACE,
+    ) -> None:
+        self._pool, self._reference = pool, reference
+        self._ctx, self._args, self._kwargs = ctx, args, kwargs
+        self._live, self._on_live, self._on_log = live, on_live, on_log
+        self._settle, self._store, self._grace = settle, store, grace
+        self._child: Child | None = None
+        self._early: list[Any] = []
+        self._outcome: Outcome | None = None
+        self._ended = asyncio.Event()
+        self._asking: set[asyncio.Task[None]] = set()
+        self._is_killed = False
+
+    def __str__(self) -> str:
+        return self._reference
+
+    async def result(self) -> Any:
+        """Run it, once. A cancellation is passed on; if the function returns all the same, its result stands."""
+        job = self._job()
+        child = await self._pool.take()
+        try:
+            self._begin(child, job)
+            try:
+                await self._ended.wait()
+            except asyncio.CancelledError:
+                await self._stop(child)
+            return await self._result(child)
+        finally:
+            child.hear = None
+            self._child = None
+            self._pool.give_back(child)
+            for asking in self._asking:
+                asking.cancel()
+
+    def interrupt(self, error: BaseException) -> None:
+        """Raise this inside the job. Once; no-op after the end."""
+        self._tell(Interrupt(pack_error(error)))
+
+    def kill(self) -> None:
+        """End the process at once."""
+        self._is_killed = True
+        if self._child is not None:
+            self._child.kill()
+
+    # Beginning
+
+    def _job(self) -> Job:
+        try:
+            call = pickle.dumps((tuple(self._args), dict(self._kwargs)))
+        except Exception as error:
+            raise pickle.PicklingError(f"its arguments can't be sent to a process: {error}") from error
+        ctx = {name: value for name, value in self._ctx.items() if name not in _NOT_SENT}
+        return Job(self._reference, packed(ctx), call, _state(self._live))
+
+    def _begin(self, child: Child, job: Job) -> None:
+        self._child = child
+        child.hear = self._heard
+        child.say(job)
+        for message in self._early:
+            child.say(message)
+        if self._is_killed:
+            child.kill()
+        self._live.relay_pauses(lambda is_paused: self._tell(Hold(is_paused)))
+
+    def _tell(self, message: Any) -> None:
+        if self._child is None:
+            self._early.append(message)
+        elif not self._ended.is_set():
+            self._child.say(message)
+
+    # Ending
+
+    async def _stop(self, child: Child) -> None:
+        """Cancel the job and wait for it; after the grace its process is killed."""
+        self._tell(Cancel())
+        timer = asyncio.get_running_loop().call_later(self._grace, self._kill_late)
+        try:
+            await self._ended.wait()
+        finally:
+            timer.cancel()
+            if not self._ended.is_set():
+                child.kill()
+
+    def _kill_late(self) -> None:
+        logger.warning("%s ignores its cancellation; its process is killed", self)
+        self.kill()
+
+    async def _result(self, child: Child) -> Any:
+        if self._outcome is not None:
+            return self._outcome.get()
+        if self._is_killed:
+            raise asyncio.CancelledError
+        raise ProcessDied(_cause(await child.reaped()))
+
+    # What the child says
+
+    def _heard(self, message: Any) -> None:
+        match message:
+            case Said():
+                self._take(message)
+            case Asked():
+                asking = asyncio.get_running_loop().create_task(self._answer(message))
+                self._asking.add(asking)
+                asking.add_done_callback(self._asking.discard)
+            case Ended():
+                self._outcome = message.outcome
+                self._ended.set()
+            case None:
+                self._ended.set()
+            case _:
+                logger.warning("%s says something that nobody understands: %r", self, message)
+
+    def _take(self, said: Said) -> None:
+        live = self._live
+        for name, value in unpacked(said.fields).items():
+            setattr(live, name, value)
+        if said.chunks is not None:
+            _merge(live, said.chunks)
+        if said.lines:
+            self._on_log(said.lines)
+        self._on_live()
+
+    async def _answer(self, asked: Asked) -> None:
+        """Settle or store what the child waits for."""
+        error = None
+        try:
+            if asked.artefact is not None and self._store is not None:
+                await self._store(self._live, asked.artefact)
+            elif asked.artefact is None and self._settle is not None:
+                await self._settle(self._live)
+        except Exception as raised:  # noqa: BLE001 - it is raised in the job
+            error = pack_error(raised)
+        self._tell(Answer(asked.number, error))
+
+
+def _state(live: Live) -> dict[str, Any]:
+    """What a child's Live begins with."""
+    return {f.name: getattr(live, f.name) for f in fields(live) if not f.name.startswith("_") and f.name != "chunks"}
+
+
+def _merge(live: Live, told: dict[str, Any]) -> None:
+    """What a child says of its chunks: sizes, and what has changed since it last did."""
+    if live.chunks is None or live.chunks.total != len(told["marks"]):
+        live.chunks = ChunkMap(told["size"], told["items"], bytearray(told["marks"]))
+    live.chunks.marks[:] = told["marks"]
+    live.chunks.unsent.update(told["unsent"])
+    live.chunks.ends.update(told["ends"])
+
+
+def _cause(code: int) -> str:
+    if code >= 0:
+        return f"its process ended with exit code {code} before the job did"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = "?"
+    return f"its process was ended by signal {-code} ({name})"
