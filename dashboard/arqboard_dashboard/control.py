@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
@@ -203,18 +204,14 @@ async def retry_jobs(request: web.Request) -> web.Response:
     reader, commands, retried = request.app[READER], request.app[COMMANDS], 0
     query = Query(state=state, function=wanted.function, queue=wanted.queue, limit=200)
     while retried < MAX_RETRIED:
-        page = await reader.page(Query(**{**_asdict(query), "after": wanted.after}))
+        page = await reader.page(query)
         now = await commands.retry_many([job.id for job in page.jobs])
         retried += now
         if page.next is None:
             break
-        wanted = Query(after=page.next)
+        query = replace(query, after=page.next)
     left = (await reader.counts(query.queue, query.function))[state]
     return json_answer({"retried": retried, "left": left}, HTTPStatus.ACCEPTED)
-
-
-def _asdict(query: Query) -> dict[str, Any]:
-    return {name: getattr(query, name) for name in Query.__slots__}
 
 
 async def logs(request: web.Request) -> web.Response:

@@ -287,7 +287,7 @@ async def submit(
     from .tasks import Task, func
 
     known: Any = function
-    task: Task[..., R] = known if isinstance(known, Task) else func(known)
+    task = cast("Task[..., R]", known if isinstance(known, Task) else func(known))
     return await task.submit(*args, **kwargs)
 
 

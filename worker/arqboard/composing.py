@@ -139,8 +139,15 @@ def _at(where: str, name: str) -> str:
 
 
 def _kind(value: Any) -> str:
-    kind: type[Any] = type(value)
-    return {list: "a list", str: "a text", type(None): "null"}.get(kind, f"a {kind.__name__}")
+    match value:
+        case list():
+            return "a list"
+        case str():
+            return "a text"
+        case None:
+            return "null"
+        case _:
+            return f"a {type(value).__name__}"
 
 
 def _only(spec: Mapping[str, Any], where: str, known: Sequence[str]) -> None:

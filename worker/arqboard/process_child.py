@@ -1,7 +1,7 @@
 """The program of a child process: runs one job after the other, as its worker says.
 
-Its argument is the number of the socket to the worker. Three threads: the main one runs the job's code, since signals arrive there; one hears the worker; and, for a plain
-function, one has the event loop that its progress needs.
+Its argument is the number of the socket to the worker. Three threads: the main one runs the job's code, since signals
+arrive there; one hears the worker; and, for a plain function, one has the event loop that its progress needs.
 """
 
 from __future__ import annotations

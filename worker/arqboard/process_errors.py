@@ -68,7 +68,8 @@ def unpack_error(data: bytes) -> BaseException:
         else:
             error.__context__ = reason
     errors[-1].__cause__ = RemoteTraceback(text)
-    return errors[0]
+    first: BaseException = errors[0]
+    return first
 
 
 def _link(error: BaseException) -> _Link:

@@ -175,9 +175,7 @@ def task(
 
     Plain functions take `run_in="thread"` or "process". Raises ValueError for options that make no sense.
     """
-    given: dict[str, Any] = {**options}
-    if rate:
-        given["rate"] = Rate.parse(rate, burst) if isinstance(rate, str) else rate
+    given = _with_rate({**options}, rate, burst)
     if function is not None:
         return _make(function, name, given)
 
@@ -204,8 +202,8 @@ def func(
     if isinstance(function, Task):
         known: Task[..., Any] = function  # pyright: ignore[reportUnknownVariableType] - of whatever parameters
         function, given = known.function, {**_own(known), **given}
-    make: Any = task(name=name, **given)
-    return cast("Task[..., Any]", make(function))
+    rate, burst = given.pop("rate", None), given.pop("burst", 1)
+    return _make(function, name, _with_rate(given, rate, burst))
 
 
 def as_function(function: Any) -> Any:
@@ -227,6 +225,10 @@ def _make(function: Callable[..., Any], name: str | None, options: dict[str, Any
     known: dict[str, Any] = {"run_in": "loop" if is_async else "thread", **options}
     kind: Any = Task if is_async else SyncTask
     return cast("Task[..., Any]", kind(function, name or function.__qualname__, TaskOptions(**known)))
+
+
+def _with_rate(given: dict[str, Any], rate: str | Rate | None, burst: int) -> dict[str, Any]:
+    return {**given, "rate": Rate.parse(rate, burst) if isinstance(rate, str) else rate} if rate else given
 
 
 def _own(known: Task[..., Any]) -> dict[str, Any]:

@@ -103,7 +103,8 @@ class InsideReader:
     async def log_tail(self, job_id: str, limit: int) -> list[LogLine]:
         """The last lines, oldest first."""
         try:
-            entries = await self._redis.xrevrange(self.keys.log(job_id), count=max(1, min(limit, MAX_LINES))) or []
+            count = max(1, min(limit, MAX_LINES))
+            entries: list[Any] = await self._redis.xrevrange(self.keys.log(job_id), count=count) or []
         except ResponseError:
             return []
         found = [_line(raw_id.decode(), fields) for raw_id, fields in reversed(entries)]
