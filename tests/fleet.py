@@ -48,14 +48,14 @@ class Server:
 class Fleet:
     """Worker processes of one test. `history()` is what they did, read from their own file."""
 
-    def __init__(self, server: Server, folder: Path) -> None:
-        self.server = server
+    def __init__(self, server: Server, folder: Path, program: Path = TASKS) -> None:
+        self.server, self.program = server, program
         self.file = folder / "history.txt"
         self.file.touch()
         self.processes: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, str(TASKS), self.server.url, str(self.file)]
+        command = [sys.executable, str(self.program), self.server.url, str(self.file)]
         with (self.file.parent / f"worker{len(self.processes)}.log").open("wb") as log:
             process = subprocess.Popen(command, stdout=log, stderr=log)
         self.processes.append(process)

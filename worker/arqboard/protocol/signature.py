@@ -11,6 +11,7 @@ import inspect
 import json
 import typing
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import (
@@ -228,7 +229,7 @@ class _Binding:
         return self._call(values)
 
     def _check(self, parameter: Parameter, values: dict[str, Any], *, lax: bool) -> None:
-        adapter: TypeAdapter[Any] = TypeAdapter(_type_of(parameter.json_schema, parameter.json_schema.get("$defs", {})))
+        adapter = _adapter(json.dumps(parameter.json_schema))
         try:
             value = (
                 adapter.validate_python(values[parameter.name], strict=False)
@@ -247,6 +248,13 @@ class _Binding:
             names = [p.name for p in self.info.parameters if p.kind in ("positional", "normal") and p.name in values]
         args = [values.pop(name) for name in names] + self.extra_args
         return Call(args=args, kwargs={**values, **self.extra_kwargs})
+
+
+@lru_cache(maxsize=1000)
+def _adapter(schema_text: str) -> TypeAdapter[Any]:
+    """Made once per schema: it takes a hundred times as long as a check, and a workflow has thousands of calls."""
+    schema = json.loads(schema_text)
+    return TypeAdapter(_type_of(schema, schema.get("$defs", {})))
 
 
 def _strict(adapter: TypeAdapter[Any], value: Any) -> Any:
