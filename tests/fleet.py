@@ -54,8 +54,8 @@ class Fleet:
         self.file.touch()
         self.processes: list[subprocess.Popen[bytes]] = []
 
-    def start(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, str(self.program), self.server.url, str(self.file)]
+    def start(self, *words: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, str(self.program), self.server.url, str(self.file), *words]
         with (self.file.parent / f"worker{len(self.processes)}.log").open("wb") as log:
             process = subprocess.Popen(command, stdout=log, stderr=log)
         self.processes.append(process)
