@@ -1,4 +1,4 @@
-"""A worker whose clock is wrong: `python clock_tasks.py REDIS_URL HISTORY SECONDS`. Patched before anything is imported."""
+"""A worker whose clock is wrong: `python clock_tasks.py REDIS_URL HISTORY SECONDS`. Nothing is imported before that."""
 
 from __future__ import annotations
 
@@ -33,9 +33,13 @@ from arqboard import every, run_worker  # noqa: E402
 HISTORY = Path(sys.argv[2] if __name__ == "__main__" else os.devnull)
 
 
-async def tick(ctx: dict[str, Any]) -> None:
+def note(text: str) -> None:
     with HISTORY.open("a") as file:
-        file.write(f"tick {ctx['job_id']} {os.getpid()}\n")
+        file.write(f"{text}\n")
+
+
+async def tick(ctx: dict[str, Any]) -> None:
+    note(f"tick {ctx['job_id']} {os.getpid()}")
 
 
 class WorkerSettings:

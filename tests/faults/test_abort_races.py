@@ -112,7 +112,7 @@ async def test_stock_aborts_race_as_well(workers: list[Worker], board: Board, re
     pool = await create_pool(RedisSettings.from_dsn(redis_url))
     jobs = [await pool.enqueue_job("quick", rng.uniform(0, 20)) for _ in range(100)]
     entries = {job.job_id: await reader.now_ms() for job in jobs if job is not None}
-    await pool.zadd("arq:abort", entries)  # type: ignore[arg-type]
+    await pool.zadd("arq:abort", entries)
     await eventually(lambda: all_ended(reader, list(entries)), within=60)
     found = Counter(await states(reader, list(entries)))
     assert sum(found.values()) == 100 and set(found) <= {State.SUCCEEDED, State.ABORTED}

@@ -1,4 +1,4 @@
-"""Schedules on workers whose clocks are hours apart and that are killed: each tick runs once, and none is lost silently."""
+"""Schedules on workers whose clocks are hours apart and that are killed: each tick once, and none is lost silently."""
 
 from __future__ import annotations
 

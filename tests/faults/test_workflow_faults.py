@@ -86,8 +86,7 @@ async def test_two_hundred_and_fifty_workflows_survive_twenty_kills_and_a_redis_
     for handle, (_, result) in zip(handles, wanted, strict=True):
         assert await handle.result() == result
     await _each_callback_ended_once(handles, wanted, reader)
-    keys = board.commands.keys
-    assert [await board.pool.scard(key) for key in (keys.launching, keys.stopping)] == [0, 0]
+    assert await board.commands.flows_under_way() == (0, 0)
     ended = sum(m.succeeded + m.failed + m.aborted for m in await reader.minutes(60))
     assert ended == sum(info.total for info in infos)
     assert (await reader.totals()).all.lost > KILLS  # the kills did cut jobs

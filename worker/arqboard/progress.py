@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Awaitable, Callable
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 
 from .artefacts import ArtefactError, NewArtefact
 from .live import ChunkMap, Live
@@ -201,6 +201,11 @@ def current() -> Progress:
     return _current.get() or Progress(Live("", ""), lambda live: None)
 
 
-def set_current(progress: Progress) -> None:
+def set_current(progress: Progress) -> Token[Progress | None]:
     """Make a progress the current one of this task and of everything it starts."""
-    _current.set(progress)
+    return _current.set(progress)
+
+
+def reset_current(before: Token[Progress | None]) -> None:
+    """What was current before that `set_current` is so again."""
+    _current.reset(before)

@@ -159,7 +159,7 @@ class Worker(arq.worker.Worker):
         )
         await self.registry.publish_functions()
         await self.registry.mark_release()
-        self.scheduler = Scheduler(self, [*self.schedules, *from_cron_jobs(self.cron_jobs, self.timezone)])
+        self.scheduler = self.make_scheduler([*self.schedules, *from_cron_jobs(self.cron_jobs, self.timezone)])
         await self.scheduler.register()
         self.leases.start()
         listener = Listener(self.pool, keys.control, self._on_control)
@@ -173,6 +173,10 @@ class Worker(arq.worker.Worker):
         ):
             self._duties.append(self.loop.create_task(duty, name=name))
         await self.leases.started()
+
+    def make_scheduler(self, schedules: Sequence[Schedule]) -> Scheduler:
+        """What ticks; the testing kit has one that waits to be told."""
+        return Scheduler(self, schedules)
 
     # Claiming
 
@@ -468,7 +472,7 @@ class Worker(arq.worker.Worker):
             await self._stop_duties()
         if self.on_shutdown:
             await self.on_shutdown(self.ctx)
-        await self.pool.close(close_connection_pool=True)
+        await self.pool.aclose(close_connection_pool=True)
         self._pool = None
 
     async def _stop_duties(self) -> None:

