@@ -188,6 +188,17 @@ async def test_test_tasks_passes(example: Example, tmp_path: Path) -> None:
     await example("test_tasks").test_every_log_is_compressed(tmp_path)
 
 
+async def test_test_orders_passes_as_a_suite_of_its_own(tmp_path: Path) -> None:
+    for name in ("orders.py", "test_orders.py"):
+        (tmp_path / name).write_text((EXAMPLES / name).read_text())
+    options = ("-q", "-p", "no:cacheprovider", "-o", "asyncio_default_fixture_loop_scope=function")
+    program = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "pytest", *options), cwd=tmp_path, stdout=asyncio.subprocess.PIPE
+    )
+    said, _ = await asyncio.wait_for(program.communicate(), 120)
+    assert program.returncode == 0 and b"4 passed" in said, said.decode()
+
+
 async def test_report_says_how_far_it_is(example: Example, start: Start, pool: ArqRedis, reader: Reader) -> None:
     await start({"functions": [example("report").yearly_report]})
     job = await run(pool, reader, "yearly_report", 2026)
@@ -442,7 +453,7 @@ def test_every_error_code_is_documented() -> None:
 
 
 async def test_metrics_in_the_docs_exist(client: Client) -> None:
-    found = {name for page in PAGES for name in re.findall(r"`(arqboard_(?!dashboard)\w+)`", page.read_text())}
+    found = {name for page in PAGES for name in re.findall(r"`(arqboard_(?!dashboard|kit|server)\w+)`", page.read_text())}
     scraped = await (await client.get("/metrics")).text()
     assert found
     assert [name for name in found if name not in scraped] == []

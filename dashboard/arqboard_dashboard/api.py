@@ -100,8 +100,9 @@ async def delete(request: web.Request) -> web.Response:
 
 
 async def functions(request: web.Request) -> web.Response:
-    found = await request.app[READER].functions()
-    return json_answer({"functions": [function_json(info) for info in found.values()]})
+    reader = request.app[READER]
+    found, paused = await asyncio.gather(reader.functions(), reader.paused("function"))
+    return json_answer({"functions": [function_json(info, paused.get(name)) for name, info in found.items()]})
 
 
 async def queues(request: web.Request) -> web.Response:

@@ -1,9 +1,8 @@
-"""The JSON API of what people hold and let go: schedules, queues, functions, workers, running jobs; and a job's log."""
+"""The JSON API of what people hold and let go: schedules, queues, functions, workers, jobs; and retry by filter."""
 
 from __future__ import annotations
 
 import json
-import logging
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from arqboard.protocol import Query, State, Unreadable
-from arqboard.protocol.inside import LogLine
+from arqboard.protocol.reader import MAX_PAGE
 from arqboard.protocol.schedule import At, Crontab, Every, Spec
 from arqboard.protocol.schedule_record import ScheduleInfo, ScheduleRun
 
@@ -19,7 +18,7 @@ from .api import json_answer
 from .appkeys import COMMANDS, OVERVIEW, READER, SCHEDULES
 from .errors import BadInput
 from .jsonviews import Json, iso
-from .pages.job import id_of, readable
+from .pages.job import id_of
 from .pages.jobs import query_of
 from .place import job_resource
 from .submission import known_function
@@ -202,7 +201,7 @@ async def retry_jobs(request: web.Request) -> web.Response:
     if state not in (State.FAILED, State.ABORTED):
         raise BadInput("state: only failed or aborted jobs can be retried", field="state", status=422)
     reader, commands, retried = request.app[READER], request.app[COMMANDS], 0
-    query = Query(state=state, function=wanted.function, queue=wanted.queue, limit=200)
+    query = Query(state=state, function=wanted.function, queue=wanted.queue, limit=MAX_PAGE)
     while retried < MAX_RETRIED:
         page = await reader.page(query)
         now = await commands.retry_many([job.id for job in page.jobs])
@@ -212,35 +211,3 @@ async def retry_jobs(request: web.Request) -> web.Response:
         query = replace(query, after=page.next)
     left = (await reader.counts(query.queue, query.function))[state]
     return json_answer({"retried": retried, "left": left}, HTTPStatus.ACCEPTED)
-
-
-async def logs(request: web.Request) -> web.Response:
-    """Lines of a job's log after the one that `after` names, oldest first. `next` goes into the next request."""
-    reader, job_id = request.app[READER], id_of(request)
-    await readable(reader, job_id)
-    try:
-        limit = min(1000, max(1, int(request.query.get("limit") or 500)))
-        level = _level(request.query.get("level", ""))
-        page = await reader.logs(job_id, request.query.get("after") or "0", limit=limit, min_level=level)
-    except ValueError as error:
-        raise BadInput(str(error), status=422) from None
-    return json_answer({"lines": [log_json(line) for line in page.lines], "next": page.next})
-
-
-def _level(name: str) -> int:
-    """The rank of a level by its name; 0 for any. Raises ValueError."""
-    known = logging.getLevelNamesMapping()
-    if name and name.upper() not in known:
-        raise ValueError(f"level: there is no {name[:30]!r}, but debug, info, warning, error and critical")
-    return known.get(name.upper(), 0)
-
-
-def log_json(line: LogLine) -> Json:
-    return {
-        "id": line.id,
-        "time": iso(line.time),
-        "level": line.level,
-        "logger": line.logger,
-        "message": line.message,
-        "attempt": line.attempt,
-    }

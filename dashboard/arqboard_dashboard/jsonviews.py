@@ -19,6 +19,7 @@ from arqboard.protocol import (
     Unreadable,
     WorkerInfo,
 )
+from arqboard.protocol.phases import Phase
 
 from .place import job_resource
 
@@ -58,6 +59,9 @@ def job_json(app: web.Application, job: Job | Unreadable, attempts: Sequence[Att
     }
     if attempts is not None:
         told["attempts"] = [attempt_json(attempt) for attempt in attempts]
+        told["phases"] = [phase_json(phase) for phase in job.phases]
+        told["log_lines"] = job.log_lines
+        told["artefacts"] = job.artefacts
     return told
 
 
@@ -85,6 +89,18 @@ def progress_json(job: Job) -> Json:
     }
 
 
+def phase_json(phase: Phase) -> Json:
+    return {
+        "name": phase.name,
+        "state": phase.state.value,
+        "done": phase.done,
+        "total": phase.total,
+        "unit": phase.unit,
+        "started": iso(phase.started),
+        "ended": iso(phase.ended),
+    }
+
+
 def attempt_json(attempt: Attempt) -> Json:
     return {
         "number": attempt.number,
@@ -103,7 +119,7 @@ def error_json(error: ErrorInfo | None, *, detail: bool) -> Json | None:
     return {"type": error.type, "message": error.message, "traceback": error.traceback if detail else None}
 
 
-def function_json(info: FunctionInfo) -> Json:
+def function_json(info: FunctionInfo, paused: int | None = None) -> Json:
     return {
         "name": info.name,
         "doc": info.doc,
@@ -112,6 +128,14 @@ def function_json(info: FunctionInfo) -> Json:
         "queue": info.queue or None,
         "max_tries": info.max_tries,
         "timeout": info.timeout,
+        "soft_timeout": info.soft_timeout,
+        "priority": info.priority,
+        "concurrency": info.concurrency,
+        "rate": info.rate or None,
+        "run_in": info.run_in,
+        "expires": info.expires,
+        "ignore_result": info.ignore_result,
+        "paused": iso(paused),
     }
 
 
@@ -134,6 +158,7 @@ def queue_json(queue: QueueInfo) -> Json:
         "deferred": queue.deferred,
         "retrying": queue.retrying,
         "oldest": iso(queue.oldest),
+        "paused": iso(queue.paused),
     }
 
 
@@ -148,6 +173,7 @@ def worker_json(worker: WorkerInfo) -> Json:
         "busy": len(worker.running),
         "functions": worker.functions,
         "alive": worker.alive,
+        "draining": worker.draining,
         "started": iso(worker.started),
         "seen": iso(worker.seen),
         "done": worker.done,

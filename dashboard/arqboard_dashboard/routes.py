@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from . import actions, api, control, live, metrics, stats, workflows_api
+from . import actions, api, control, inside_api, live, metrics, stats, workflows_api
 from .pages import job, jobs, new, session
 
 ROUTES = [
@@ -36,7 +36,10 @@ ROUTES = [
     web.post("/api/v1/jobs/retry", control.retry_jobs),
     web.post("/api/v1/jobs/{id}/pause", control.pause_job),
     web.post("/api/v1/jobs/{id}/resume", control.resume_job),
-    web.get("/api/v1/jobs/{id}/logs", control.logs),
+    web.get("/api/v1/jobs/{id}/logs", inside_api.logs),
+    web.get("/api/v1/jobs/{id}/chunks", inside_api.chunks),
+    web.get("/api/v1/jobs/{id}/artefacts", inside_api.artefacts),
+    web.get("/api/v1/jobs/{id}/artefacts/{number}", inside_api.artefact),
     web.post("/api/v1/workflows", workflows_api.begin),
     web.get("/api/v1/workflows", workflows_api.workflows),
     web.get("/api/v1/workflows/{id}", workflows_api.workflow),

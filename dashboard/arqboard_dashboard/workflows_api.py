@@ -36,7 +36,8 @@ async def begin(request: web.Request) -> web.Response:
     if on_error not in ("stop", "continue"):
         raise BadInput('on_error: has to be "stop" or "continue"', code="bad_workflow", field="on_error", status=422)
     functions = request.app[OVERVIEW].functions
-    options: dict[str, Any] = {"name": name, "on_error": on_error, "once": idempotency_key(request) or "", "source": "api"}
+    once = idempotency_key(request) or ""
+    options: dict[str, Any] = {"name": name, "on_error": on_error, "once": once, "source": "api"}
     try:
         done = await begin_workflow(request.app[COMMANDS], await functions.get(), spec, **options)
     except BadWorkflow:  # perhaps of a function that a worker has offered a moment ago

@@ -96,7 +96,9 @@ SHAPE: dict[str, Any] = {
         "chunks": {"done": int, "failed": int, "running": int, "skipped": int, "waiting": int, "total": int},
     },
     "times": {"enqueued": str, "run_at": str, "started": (str, type(None)), "ended": (str, type(None))},
-    "error": (dict, type(None)), "attempts": list,
+    "error": (dict, type(None)), "attempts": list, "paused": (str, type(None)), "priority": int,
+    "workflow": (str, type(None)), "parent": (str, type(None)), "retry_of": (str, type(None)), "phases": list,
+    "log_lines": int, "artefacts": int,
 }  # fmt: skip
 ERROR = {"type": str, "message": str, "traceback": str}
 ATTEMPT: dict[str, Any] = {
@@ -361,7 +363,7 @@ async def test_bad_parameters_of_the_list_are_named(client: Client, params: dict
     [({"job_id": "new"}, "job_id"), ({"job_id": "a/b"}, "job_id"), ({"job_id": ""}, "job_id"),
      ({"defer_by": -1}, "defer_by"), ({"defer_by": "5"}, "defer_by"), ({"queue": "arqboard:position"}, "queue"),
      ({"queue": "arq:job:x"}, "queue"), ({"function": 7}, "function"), ({"args": {}}, "args"),
-     ({"priority": 1}, "priority")],
+     ({"urgency": 1}, "urgency"), ({"priority": 10}, "priority")],
 )  # fmt: skip
 async def test_bad_options_of_a_submission_are_named(client: Client, body: dict[str, Any], field: str) -> None:
     answer = await client.post(JOBS, json={"function": "nothing", **body})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from redis.exceptions import ResponseError
 
@@ -61,6 +61,8 @@ class QueueInfo:
     deferred: int
     retrying: int
     oldest: int | None
+    paused: int | None = None
+    """since when nothing of it starts"""
 
     @property
     def backlog(self) -> int:
@@ -86,6 +88,8 @@ class WorkerInfo:
     version: str
     lag_ms: float
     rss: int
+    draining: bool = False
+    """it claims no more"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,13 +284,21 @@ class Reader(InsideReader):
             for state in states:
                 pipe.zcard(self.keys.jobs(state, name))
             pipe.zrange(self.keys.jobs(State.QUEUED, name), 0, 0, withscores=True)
-        flat: list[Any] = await pipe.execute()
+        pipe.hgetall(self.keys.paused)
+        *flat, held = await pipe.execute()
+        paused = _since(held, "queue")
         width = len(states) + 1
         rows = [flat[i : i + width] for i in range(0, len(flat), width)]
         return [
-            QueueInfo(name, queued, running, deferred, retrying, int(oldest[0][1]) if oldest else None)
+            QueueInfo(
+                name, queued, running, deferred, retrying, int(oldest[0][1]) if oldest else None, paused.get(name)
+            )
             for name, (queued, running, deferred, retrying, oldest) in zip(names, rows, strict=True)
         ]
+
+    async def paused(self, kind: Literal["queue", "function"]) -> dict[str, int]:
+        """Which queues or functions are held, and since when (ms)."""
+        return _since(await self._redis.hgetall(self.keys.paused), kind)
 
     async def workers(self) -> list[WorkerInfo]:
         """Workers seen in the last hour, by name. Dead ones stay in the list with `alive` false."""
@@ -340,6 +352,15 @@ class Reader(InsideReader):
         return None if left == -2 else int(left)
 
 
+def _since(held: dict[bytes, bytes], kind: str) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for raw, since in held.items():
+        name = raw.decode(errors="replace")
+        if name.startswith(f"{kind}:") and since.isdigit():
+            found[name.removeprefix(f"{kind}:")] = int(since)
+    return found
+
+
 def _parse(job_id: str, fields: tuple[str, ...], row: Any) -> Job | Unreadable | None:
     if row is None:
         return Unreadable(job_id, "its key holds another type of value")
@@ -361,6 +382,7 @@ def _worker(worker_id: str, seen: int, now: int, blob: Any) -> WorkerInfo | None
             seen=seen, alive=now - seen < 3000 * float(d.get("heartbeat", 2)),
             done=int(d.get("done", 0)), failed=int(d.get("failed", 0)),
             version=d.get("version", ""), lag_ms=float(d.get("lag_ms", 0)), rss=int(d.get("rss", 0)),
+            draining=d.get("draining") == "1",
         )  # fmt: skip
     except (ValueError, TypeError, AttributeError):
         return None

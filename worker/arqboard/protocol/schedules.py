@@ -96,8 +96,13 @@ class Schedules:
 
     async def remove(self, name: str) -> None:
         """Raises ScheduleNotFound, or ScheduleInUse while it is in the code of a running worker."""
-        if await self._call("unschedule", name, ORPHANED_AFTER_MS) == -2:
-            raise ScheduleInUse(name)
+        match await self._call("unschedule", name, ORPHANED_AFTER_MS):
+            case -1:
+                raise ScheduleNotFound(name)
+            case -2:
+                raise ScheduleInUse(name)
+            case _:
+                return
 
     def _changed(self, name: str, code: int) -> bool:
         if code == -1:
