@@ -28,7 +28,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic_settings import BaseSettings
 from waiting import eventually
 
-from arqboard import create_worker
+from arqboard import create_worker, crontab, signature
 from arqboard.cli import main as worker_command
 from arqboard.protocol import Job, Outcome, Reader, State
 from arqboard.protocol.commands import Commands
@@ -330,11 +330,11 @@ async def test_mounted_has_the_shop_and_the_dashboard(example: Example, redis: o
 # The API, as the page says it
 
 HEX, TIME = re.compile(r"[0-9a-f]{32}"), re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
-WORKER = re.compile(r"[\w.-]+-\d+-[0-9a-f]{4}")
+WORKER, BY_HAND = re.compile(r"[\w.-]+-\d+-[0-9a-f]{4}"), re.compile(r"run-[0-9a-f]{12}")
 #: What differs from run to run. Where it is there, it is only compared in kind.
 CHANGING = {
     "rate", "left_seconds", "pid", "host", "lag_ms", "rss", "traceback", "version", "mean_ms", "p50_ms", "p95_ms",
-    "p99_ms",
+    "p99_ms", "ms",
 }  # fmt: skip
 EXCHANGE = re.compile(r"^```sh\n(curl .*?)^```\n(.*?)(?=^```sh|\Z)", re.DOTALL | re.MULTILINE)
 
@@ -384,7 +384,7 @@ class Replay:
 
 
 def plain(text: str) -> str:
-    for kind, pattern in (("id", HEX), ("time", TIME), ("worker", WORKER)):
+    for kind, pattern in (("id", HEX), ("time", TIME), ("run", BY_HAND), ("worker", WORKER)):
         text = pattern.sub(f"<{kind}>", text)
     return text
 
@@ -392,12 +392,14 @@ def plain(text: str) -> str:
 async def test_the_answers_on_the_api_page_are_the_real_ones(
     example: Example, start: Start, reader: Reader, client: Client, logs: Path
 ) -> None:
-    await start(example("tasks").WorkerSettings)
+    tasks = example("tasks")
+    nightly = crontab("0 3 * * *", signature("compress_logs", folder=str(logs)), name="nightly")
+    await start({"functions": tasks.WorkerSettings.functions, "schedules": [nightly]})
     replay = Replay(client, logs)
     exchanges = EXCHANGE.findall((GUIDE / "json-api.md").read_text())
     assert len(exchanges) > 10
     for command, after in exchanges:
-        if "/retry" in command:
+        if command.endswith("/retry\n"):
             repair(logs)
         if "/workers" in command:
             await eventually(lambda: has_reported(reader))
@@ -453,7 +455,9 @@ def test_every_error_code_is_documented() -> None:
 
 
 async def test_metrics_in_the_docs_exist(client: Client) -> None:
-    found = {name for page in PAGES for name in re.findall(r"`(arqboard_(?!dashboard|kit|server)\w+)`", page.read_text())}
+    found = {
+        name for page in PAGES for name in re.findall(r"`(arqboard_(?!dashboard|kit|server)\w+)`", page.read_text())
+    }
     scraped = await (await client.get("/metrics")).text()
     assert found
     assert [name for name in found if name not in scraped] == []
