@@ -28,13 +28,13 @@ def _write(file: IO[bytes], rows: int, bad_every: int) -> None:
         writer = csv.DictWriter(text, COLUMNS)
         writer.writeheader()
         for number in range(1, rows + 1):
-            row = _customer(rng, number)
+            row = customer(rng, number)
             if bad_every and number % bad_every == 0:
                 row.update([rng.choice(MISTAKES)])
             writer.writerow(row)
 
 
-def _customer(rng: random.Random, number: int) -> dict[str, str]:
+def customer(rng: random.Random, number: int) -> dict[str, str]:
     name = rng.choice(NAMES)
     return {
         "name": name,

@@ -57,7 +57,7 @@ def resize(source: Path, target: Path, width: int) -> None:
     with Image.open(source) as picture:
         picture.draft("RGB", (width, width))  # JPEG decodes straight to about the size that is wanted
         height = round(picture.height * width / picture.width)
-        small = picture.resize((width, height), LANCZOS)  # pyright: ignore[reportUnknownMemberType] - needs numpy
+        small = picture.convert("RGB").resize((width, height), LANCZOS)  # pyright: ignore[reportUnknownMemberType] - needs numpy
     write_whole(target, lambda file: small.save(file, "JPEG", quality=82, optimize=True))
 
 

@@ -13,6 +13,7 @@ from pydantic import Field
 from arqboard import chunks
 
 from .mail import MailServer
+from .mailing import connected
 
 
 class Refused(Exception):
@@ -36,9 +37,7 @@ async def send_newsletter(
     server: MailServer = ctx["mail"]
 
     async def send_batch(batch: Sequence[str]) -> None:
-        async with SMTP(hostname=server.hostname, port=server.port, use_tls=server.use_tls) as smtp:
-            if server.username and server.password:
-                await smtp.login(server.username, server.password)
+        async with connected(server) as smtp:
             mails = [compose(ctx["job_id"], subject, address) for address in batch]
             refused = [mail["To"] for mail in mails if not await send(smtp, mail, pause)]
         if refused:

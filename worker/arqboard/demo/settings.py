@@ -1,22 +1,43 @@
-"""The worker of `arqboard up`: a plain arq settings class, as your own project has one."""
+"""The worker of `arqboard up`: an arq settings class, as your own project has one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, ClassVar
 
 from arq.connections import RedisSettings
+from arq.worker import Function
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from arqboard import Schedule, crontab, every, signature
+
+from .charge_invoice import charge_invoice
+from .clean_sessions import clean_sessions
 from .crash import crash
+from .daily_report import daily_report
+from .download_file import download_file
 from .download_site import DownloadSite
+from .export_csv import export_csv
+from .finalize import finalize
 from .flaky_download import flaky_download
+from .generate_report import generate_report
 from .import_csv import import_csv
 from .mail import MailServer, MailSink
+from .process_chunk import process_chunk
+from .process_image import process_image
+from .push_notification import push_notification
+from .push_service import PushService
+from .refresh_cache import refresh_cache
+from .resize_image import resize_image
 from .resize_images import resize_images
+from .scrape_pages import scrape_pages
+from .send_email import send_email
 from .send_newsletter import send_newsletter
+from .upload_file import upload_file
+from .website import Website
 
 
 class DemoSettings(BaseSettings):
@@ -33,28 +54,52 @@ SETTINGS = DemoSettings()
 
 
 async def start_up(ctx: dict[str, Any]) -> None:
-    """Put what tasks need into `ctx`: their folder, the mail server, the site they download from."""
-    ctx["mail_sink"], ctx["download_site"] = MailSink(), DownloadSite()
+    """Put what tasks need into `ctx`: their folder, the mail server, and the sites they talk to."""
     ctx["data"] = SETTINGS.data / "demo"
     ctx["data"].mkdir(parents=True, exist_ok=True)
+    ctx["mail_sink"], sites = MailSink(), AsyncExitStack()
     ctx["mail"] = MailServer.parse(SETTINGS.smtp_url) if SETTINGS.smtp_url else await ctx["mail_sink"].start()
-    ctx["site"] = await ctx["download_site"].start()
+    sites.push_async_callback(ctx["mail_sink"].stop)
+    for name, site in (("site", DownloadSite()), ("website", Website(ctx["data"])), ("push", PushService())):
+        ctx[name] = await site.start()
+        sites.push_async_callback(site.stop)
+    ctx["sites"] = sites
 
 
 async def shut_down(ctx: dict[str, Any]) -> None:
-    await ctx["mail_sink"].stop()
-    await ctx["download_site"].stop()
+    await ctx["sites"].aclose()
 
 
 class WorkerSettings:
-    """Runs with `arqboard-worker arqboard.demo.settings.WorkerSettings`, or with `arq` as well."""
+    """Runs with `arqboard-worker arqboard.demo.settings.WorkerSettings`."""
 
-    functions: ClassVar[list[Callable[..., Any]]] = [
+    functions: ClassVar[list[Function | Callable[..., Any]]] = [
         resize_images,
         import_csv,
         send_newsletter,
         flaky_download,
         crash,
+        send_email,
+        process_image,
+        generate_report,
+        export_csv,
+        scrape_pages,
+        push_notification,
+        charge_invoice,
+        process_chunk,
+        finalize,
+        download_file,
+        resize_image,
+        upload_file,
+        clean_sessions,
+        daily_report,
+        refresh_cache,
+    ]
+    schedules: ClassVar[list[Schedule]] = [
+        every(300, clean_sessions, name="clean-sessions"),
+        crontab("0 0 * * *", daily_report, name="daily-report"),
+        crontab("0 9 * * mon", signature("send_newsletter", recipients=300), tz="Europe/Berlin", name="newsletter"),
+        every(1800, refresh_cache, name="refresh-cache"),
     ]
     on_startup = start_up
     on_shutdown = shut_down
