@@ -20,7 +20,7 @@ async def test_a_declined_card_fails_its_order(arqboard_kit: Kit) -> None:
     await arqboard_kit.use(orders.WorkerSettings)
     handle = await orders.charge.submit(13)
     [job] = await arqboard_kit.run_until_idle()
-    assert job.state is State.FAILED and job.tries == 1
+    assert (job.state, job.tries) == (State.FAILED, 1)
     assert arqboard_kit.progress(handle)[-1].note == "asking the bank about order 13"
 
 

@@ -183,9 +183,7 @@ async def test_code_inside_c_is_left_to_itself_after_the_grace(caplog: pytest.Lo
     task.cancel()
     with caplog.at_level(logging.WARNING), pytest.raises(asyncio.CancelledError):
         await task
-    assert [r.getMessage() for r in caplog.records] == [
-        "job j1 ignores its cancellation; its thread is left to itself"
-    ]
+    assert [r.getMessage() for r in caplog.records] == ["job j1 ignores its cancellation; its thread is left to itself"]
     assert not after
     release.release()
     await eventually(no_job_threads)

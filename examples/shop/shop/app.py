@@ -48,9 +48,8 @@ async def register(request: web.Request) -> web.Response:
 async def report(request: web.Request) -> web.Response:
     """One report per user at a time: asking twice is answered with the first one's task."""
     wanted = await body_of(request, ReportRequest)
-    handle = await generate_report.options(unique_key=f"report {wanted.user_id}").submit(
-        user_id=wanted.user_id, pause=0
-    )
+    one_at_a_time = generate_report.options(unique_key=f"report {wanted.user_id}")
+    handle = await one_at_a_time.submit(user_id=wanted.user_id, pause=0)
     return accepted(request, handle.id)
 
 

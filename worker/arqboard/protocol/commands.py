@@ -198,8 +198,7 @@ class ArtefactReport:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The end of a job. `keep_result_ms`: -1 for ever, 0 not at all. `passed_on` is what its workflow's next step gets.
-    """
+    """The end of a job. `keep_result_ms`: -1 for ever, 0 not at all. `passed_on` is what its workflow goes on with."""
 
     job_id: str
     token: str

@@ -80,9 +80,7 @@ class FunctionInfo(BaseModel):
             name=name, doc=inspect.getdoc(function) or "", signature=f"({shown})", parameters=parameters, **limits
         )
 
-    def bind(
-        self, args: Sequence[Any], kwargs: Mapping[str, Any], *, lax: bool = False, is_fed: bool = False
-    ) -> Call:
+    def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any], *, lax: bool = False, is_fed: bool = False) -> Call:
         """Check a call against the signature and return it with converted values.
 
         `lax` also takes numbers and dates written as text, as forms and query strings send them. `is_fed`: the step
@@ -195,9 +193,7 @@ class _Binding:
 
     def _bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         by_kind = {p.kind: p for p in self.info.parameters}
-        positional = [
-            p for p in self.info.parameters if p.kind in ("positional", "normal") and p.name != self.filled
-        ]
+        positional = [p for p in self.info.parameters if p.kind in ("positional", "normal") and p.name != self.filled]
         for parameter, value in zip(positional, args, strict=False):
             self.named[parameter.name] = value
         self.extra_args = list(args[len(positional) :])
