@@ -20,6 +20,7 @@ from arqboard import SoftTimeLimit, connect, create_worker, json_deserializer, j
 from arqboard.options import CallOptions, TaskOptions
 from arqboard.protocol import Reader, State
 from arqboard.protocol.schedule import Crontab, Every
+from arqboard.protocol.schedule_record import ScheduleInfo
 from arqboard.testing import Kit, kit
 
 ROOT = Path(__file__).parents[1]
@@ -36,7 +37,7 @@ def example(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> 
     sys.modules.pop(name, None)
 
 
-def of(name: str) -> Any:
+def of(name: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("example", [name], indirect=True)
 
 
@@ -78,7 +79,7 @@ async def test_typed_gets_dataclasses_and_dates_over_json(
 @of("clockwork")
 async def test_clockwork_has_five_minutes_mondays_a_new_year_and_a_cron_job(example: ModuleType, running: Kit) -> None:
     await running.use(example.WorkerSettings)
-    found = {info.name: info for info in await running.schedules.all() if hasattr(info, "spec")}
+    found = {info.name: info for info in await running.schedules.all() if isinstance(info, ScheduleInfo)}
     assert set(found) == {"clean_sessions", "digest", "new-year", "cron:rotate_keys"}
     assert found["clean_sessions"].spec == Every(300)
     assert found["digest"].spec == Crontab("0 9 * * mon", "Europe/Berlin")

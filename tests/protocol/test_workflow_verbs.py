@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from arqboard.protocol import BadWorkflow, KeyReused, Outcome, Reader, State, WorkflowNotFound, WrongState
-from arqboard.protocol.commands import Claimed, Commands, Ended, Submission
+from arqboard.protocol.commands import Claimed, Commands, Ended, Later, Submission
 from arqboard.protocol.graph import Chain, Graph, Group, Part, Step
 from arqboard.protocol.workflows import Fed, FlowState, Missing, Workflows
 
@@ -443,3 +443,18 @@ async def test_any_workflow_with_failures_ends_and_a_retry_brings_it_to_its_end(
         failing = [n for n in failing if rng.random() < 0.5]
         await commands.retry_workflow(wf)
     assert info.state is FlowState.SUCCEEDED
+
+
+@pytest.mark.parametrize("outcome", [Outcome.RETRY, Outcome.HANDED_OVER])
+async def test_a_job_that_would_run_again_after_its_workflow_was_aborted_is_ended_at_once(
+    commands: Commands, reader: Reader, outcome: Outcome
+) -> None:
+    wf = await begin(commands, group(step("a"), step("b")))
+    a, b = await claim(commands)
+    await commands.abort_workflow(wf)
+    assert await commands.flows_under_way() == (0, 0)
+
+    assert await commands.retry_later([Later(b.job_id, b.token, 600_000, outcome)]) == [True]
+    assert await commands.flows_under_way() == (0, 1)
+    assert await commands.sweep() == 0
+    assert [(await reader.get(job.job_id)).state for job in (a, b)] == [State.RUNNING, State.ABORTED]

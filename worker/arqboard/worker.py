@@ -261,6 +261,10 @@ class Worker(arq.worker.Worker):
     def _jobs_started(self) -> int:
         return self._launched
 
+    def look_again(self) -> None:
+        """Ask for due jobs now instead of after `poll_delay`."""
+        self._wake.set()
+
     # Ends
 
     def end(self, attempt: Attempt, end: End) -> None:

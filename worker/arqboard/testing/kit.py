@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from arq.connections import ArqRedis, RedisSettings, create_pool
 
@@ -76,10 +76,9 @@ class Kit:
         A second call stops the first one's worker.
         """
         await self._stop()
+        given: dict[str, Any] = {"functions": list(functions)}
         if len(functions) == 1 and (isinstance(functions[0], dict) or hasattr(functions[0], "functions")):
-            given = get_kwargs(functions[0])
-        else:
-            given = {"functions": list(functions)}
+            given = get_kwargs(cast(Any, functions[0]))
         given = {**given, **settings, "redis_settings": RedisSettings.from_dsn(self.url), "handle_signals": False}
         given["arqboard"] = {**(given.get("arqboard") or {}), **QUICK}
         given.setdefault("poll_delay", 0.05)
@@ -133,7 +132,7 @@ class Kit:
         worker = self._started()
         if skip_waits:
             await self._start_now()
-        worker._wake.set()
+        worker.look_again()
         counts, under_way = await self.board.reader.counts(), await self.board.commands.flows_under_way()
         waiting = [state for state in _BUSY if counts[state] and (skip_waits or state is not State.DEFERRED)]
         queued = await self.pool.zcard(worker.queue_name)
@@ -248,7 +247,7 @@ class Kit:
 
 
 @asynccontextmanager
-async def kit(url: str) -> AsyncIterator[Kit]:
+async def kit(url: str) -> AsyncGenerator[Kit]:
     """A kit on the server of that address. Its database is emptied first."""
     client: Client = await create_pool(RedisSettings.from_dsn(url))
     await client.flushdb()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -51,7 +51,7 @@ class Recorder:
 
 
 @contextmanager
-def recorder() -> Iterator[Recorder]:
+def recorder() -> Generator[Recorder]:
     """For a task that a test calls by hand: `with recorder() as seen: await resize(seen.ctx, "a.jpg")`.
 
     `current()`, `chunks` and `ctx["progress"]` report to it; no Redis is needed.

