@@ -105,7 +105,7 @@ async def test_it_starts_everything_and_ctrl_c_ends_everything(start: StartUp) -
     up = await start()
     assert f"arqboard runs: http://127.0.0.1:{up.port}" in up.said
     assert await up.is_healthy()
-    assert [sorted(worker.functions)[0] for worker in await up.workers()] == ["crash"]
+    assert [sorted(worker.functions)[0] for worker in await up.workers()] == ["charge_invoice"]
     children = up.children()
     assert len(children) == 3
     assert await up.interrupt() == 0

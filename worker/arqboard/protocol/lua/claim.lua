@@ -36,7 +36,9 @@ local function abort_wanted(id, job)
   local asked = any_abort and redis.call('ZSCORE', 'arq:abort', id)
   if not asked then return false end
   zrem('arq:abort', id)
-  return tonumber(asked) >= tonumber(job[5]) - 3600000 -- an entry from an earlier life of the id does not count
+  if tonumber(asked) < tonumber(job[5]) - 3600000 then return false end -- of an earlier life of the id
+  redis.call('HSET', job_key(id), 'abort_requested', now) -- also known when this worker dies before it ends the job
+  return true
 end
 
 local function crashes_of(job) return tonumber(job[7] or 0) + (job[1] == 'running' and 1 or 0) end
