@@ -29,8 +29,19 @@ from keyspace import Keyspace, is_terminal, problems
 from waiting import connect
 
 from arqboard.protocol import JobExists, JobNotFound, Outcome, PayloadGone, WorkflowNotFound, WrongState
-from arqboard.protocol.commands import ChunkReport, Claimed, Commands, Ended, Later, Report, Submission
+from arqboard.protocol.commands import (
+    ChunkReport,
+    Claimed,
+    Commands,
+    Ended,
+    Later,
+    Report,
+    Submission,
+    parse_renewal,
+    renew_args,
+)
 from arqboard.protocol.graph import Chain, Graph, Group, Part, Step
+from arqboard.protocol.scripts import register
 
 QUEUE = "arq:queue"
 FUNCTIONS = ("resize", "mail", "feed")
@@ -61,6 +72,7 @@ class Verbs(RuleBasedStateMachine):
         self.loop = asyncio.new_event_loop()
         self.redis = connect(self.url)
         self.commands = Commands(self.redis)
+        self.heartbeat = register(self.redis, "renew")
         self.numbers = iter(range(10_000))
         self.owners: dict[str, str] = {}
 
@@ -147,6 +159,14 @@ class Verbs(RuleBasedStateMachine):
         report = Report(attempt.job_id, attempt.token, 3, 40, "rows", "", "")
         chunks = ChunkReport(report, total=4, size=10, items=40, marks=marks)
         assert self.run(self.commands.mark([chunks])) == [self.owns(attempt)]
+
+    @rule(worker=st.sampled_from(WORKERS), held=st.lists(attempts, max_size=4, unique_by=lambda a: a.job_id))
+    def renew(self, worker: str, held: list[Claimed]) -> None:
+        """A heartbeat names what has been lost, and keeps the rest."""
+        tokens = {attempt.job_id: attempt.token for attempt in held}
+        args = renew_args(self.commands.keys, worker, QUEUE, lease_ms=3_600_000, record={"pid": 1}, tokens=tokens)
+        renewal = parse_renewal(self.run(self.heartbeat(args=args)))
+        assert set(renewal.lost) == {attempt.job_id for attempt in held if not self.owns(attempt)}
 
     @rule(attempt=consumes(attempts), outcome=st.sampled_from([Outcome.SUCCEEDED, Outcome.FAILED, Outcome.ABORTED]))
     def finish(self, attempt: Claimed, outcome: Outcome) -> None:

@@ -630,3 +630,14 @@ def _all() -> Any:
     from arqboard.protocol import Query
 
     return Query()
+
+
+async def test_an_abort_by_arqs_own_call_is_known_to_the_next_worker_when_the_first_one_dies(
+    commands: Commands, redis: Any
+) -> None:
+    await commands.submit(submission())
+    await redis.zadd(ArqKeys.abort, {"j1": 10**13})
+    assert [attempt.is_aborted for attempt in await claim(commands)] == [True]
+    await redis.delete(ArqKeys.in_progress("j1"))
+    await redis.zadd(QUEUE, {"j1": 1})
+    assert [attempt.is_aborted for attempt in await claim(commands, worker="w2")] == [True]

@@ -1,0 +1,455 @@
+"""Random sequences of verbs on jobs, with a model of what each must answer and leave behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, MultipleResults, invariant, multiple, rule
+from keyspace import Keyspace, is_terminal, problems
+from model import LEASE_MS, MAX_CRASHES, QUEUE, Machine, run
+
+from arqboard.protocol import ArqKeys, JobExists, JobNotFound, KeyReused, Outcome, WrongState
+from arqboard.protocol.commands import (
+    ChunkReport,
+    Claimed,
+    Later,
+    Report,
+    Submission,
+    Submitted,
+    parse_renewal,
+    renew_args,
+)
+from arqboard.protocol.scripts import register
+
+KEEP = 5
+PLAIN, LIMITED, RATED = "plain", "limited", "rated"
+CONCURRENCY, BURST = 2, 2
+LIMITS = {LIMITED: f"{CONCURRENCY}|0|1", RATED: f"0|3600000|{BURST}"}
+
+JOB_IDS = st.sampled_from([f"j{n}" for n in range(6)])
+WORKERS = st.sampled_from(["w1", "w2"])
+
+
+def test_the_verbs_do_with_jobs_what_the_model_says(redis_url: str) -> None:
+    run(Jobs, redis_url)
+
+
+@dataclass
+class Known:
+    """What the model knows of a job. `token` is that of its last attempt, as long as that may end it."""
+
+    sent: Submission
+    state: str = "queued"
+    is_due: bool = True
+    token: str = ""
+    is_held: bool = False
+    attempt: int = 0
+    tries: int = 0
+    crashes: int = 0
+    is_abort_wanted: bool = False
+    has_expired: bool = False
+    has_slot: bool = False
+    has_result: bool = False
+    has_chunks: bool = False
+
+    @property
+    def is_over(self) -> bool:
+        return self.state in ("succeeded", "failed", "aborted")
+
+    @property
+    def is_running(self) -> bool:
+        return self.state == "running"
+
+    @property
+    def is_lost(self) -> bool:
+        return self.is_running and not self.is_held
+
+    @property
+    def function(self) -> str:
+        return self.sent.function
+
+    @property
+    def is_suspect(self) -> bool:
+        return self.crashes + self.is_running == MAX_CRASHES - 1
+
+
+@dataclass
+class Books:
+    """What the model counts, to be compared with the verbs' own counters."""
+
+    submitted: int = 0
+    started: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    aborted: int = 0
+    retried: int = 0
+    lost: int = 0
+
+    def differences(self, space: Keyspace) -> list[str]:
+        return [
+            f"{name}: {n}, counted {space.counted(name)}" for name, n in vars(self).items() if space.counted(name) != n
+        ]
+
+
+@dataclass
+class Held:
+    """Who has a unique key. With a window it has it for longer than this test takes."""
+
+    job_id: str
+    has_window: bool
+
+
+submissions = st.builds(
+    Submission,
+    function=st.sampled_from([PLAIN, PLAIN, LIMITED, LIMITED, RATED]),
+    queue=st.just(QUEUE),
+    payload=st.binary(min_size=1, max_size=3),
+    job_id=JOB_IDS,
+    priority=st.sampled_from([0, 0, 3, 9]),
+    defer_ms=st.sampled_from([0, 0, 0, 3_600_000]),
+    expires_ms=st.sampled_from([None, None, 3_600_000]),
+    unique=st.sampled_from(["", "", "", "u"]),
+    window_ms=st.sampled_from([0, 0, 0, 3_600_000]),
+)
+
+
+class Jobs(Machine):
+    """A handful of ids, three functions, two workers, and everything that can happen to a job."""
+
+    attempts: Bundle[Claimed] = Bundle("attempts")
+    sent: Bundle[Submission] = Bundle("sent")
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.jobs: dict[str, Known] = {}
+        self.books = Books()
+        self.unique: dict[str, Held] = {}
+        self.once: dict[str, tuple[str, str]] = {}
+        self.asked: set[str] = set()
+        self.paused: set[str] = set()
+        self.free_starts = 0
+        self.do(self.redis.hset(self.keys.limits, mapping=LIMITS))
+
+    # Asked by programs
+
+    @rule(target=sent, submission=submissions)
+    def submit(self, submission: Submission) -> Submission:
+        self.accept(submission)
+        return submission
+
+    @rule(submission=sent)
+    def submit_again_since_the_reply_was_lost(self, submission: Submission) -> None:
+        self.accept(submission)
+
+    @rule(submission=submissions, once=st.sampled_from(["a", "b"]), fingerprint=st.sampled_from(["f", "f", "g"]))
+    def submit_once(self, submission: Submission, once: str, fingerprint: str) -> None:
+        self.accept(replace(submission, once=once, fingerprint=fingerprint))
+
+    def accept(self, s: Submission) -> None:
+        expected = self.answer(s)
+        [answer] = self.do(self.commands.submit_many([s]))
+        assert (answer if isinstance(answer, Submitted) else type(answer)) == expected
+        if expected == Submitted(s.job_id, is_new=True):
+            self.enter(s)
+
+    def answer(self, s: Submission) -> Submitted | type[Exception]:
+        known, earlier = self.jobs.get(s.job_id), self.once.get(s.once)
+        if earlier:
+            return Submitted(earlier[1], is_new=False) if earlier[0] == s.fingerprint else KeyReused
+        if known and known.sent.nonce == s.nonce:
+            return Submitted(s.job_id, is_new=False)
+        if s.unique in self.unique:
+            return Submitted(self.unique[s.unique].job_id, is_new=False)
+        if known and (not known.is_over or known.has_result):
+            return JobExists
+        return Submitted(s.job_id, is_new=True)
+
+    def enter(self, s: Submission) -> None:
+        self.jobs[s.job_id] = Known(s, "deferred" if s.defer_ms else "queued", is_due=not s.defer_ms)
+        self.asked.discard(s.job_id)
+        self.books.submitted += 1
+        if s.once:
+            self.once[s.once] = (s.fingerprint, s.job_id)
+        if s.unique:
+            self.unique[s.unique] = Held(s.job_id, s.window_ms > 0)
+
+    @rule(job_id=JOB_IDS)
+    def abort(self, job_id: str) -> None:
+        job = self.jobs.get(job_id)
+        refusal = self.refusal(self.commands.abort(job_id))
+        assert refusal is (JobNotFound if job is None else WrongState if job.is_over else None)
+        if job is None or job.is_over:
+            return
+        if job.is_running and job.is_held:
+            job.is_abort_wanted = True
+            return
+        self.books.lost += job.is_running
+        self.end(job, "aborted")
+        job.token = ""
+
+    @rule(job_id=JOB_IDS)
+    def abort_as_stock_arq_does(self, job_id: str) -> None:
+        now = self.do(self.redis.time())[0] * 1000
+        self.do(self.redis.zadd(ArqKeys.abort, {job_id: now}))
+        self.asked.add(job_id)
+
+    @rule(job_id=JOB_IDS)
+    def discard(self, job_id: str) -> None:
+        job = self.jobs.get(job_id)
+        refusal = self.refusal(self.commands.discard(job_id))
+        assert refusal is (JobNotFound if job is None else WrongState if job.is_running else None)
+        if job is not None and not job.is_running:
+            self.release(job)
+            self.asked.discard(job_id)
+            del self.jobs[job_id]
+
+    @rule(job_id=JOB_IDS)
+    def retry(self, job_id: str) -> None:
+        job = self.jobs.get(job_id)
+        refusal = self.refusal(self.commands.retry(job_id))
+        can = job is not None and job.state in ("failed", "aborted")
+        assert refusal is (JobNotFound if job is None else None if can else WrongState)
+        if job is None or not can:
+            return
+        job.state, job.is_due, job.tries, job.crashes, job.is_abort_wanted = "queued", True, 0, 0, False
+        job.has_result = job.has_expired = job.has_slot = False
+        job.sent = replace(job.sent, expires_ms=None)
+        self.asked.discard(job_id)
+        if job.sent.unique:
+            self.unique.setdefault(job.sent.unique, Held(job_id, has_window=False))
+
+    @rule(what=st.sampled_from([("queue", QUEUE), ("function", PLAIN), ("function", LIMITED)]), go_on=st.booleans())
+    def pause_or_resume(self, what: tuple[Any, str], go_on: bool) -> None:
+        kind, name = what
+        was_paused = name in self.paused
+        if go_on:
+            assert self.do(self.commands.resume(kind, name)) == was_paused
+            self.paused.discard(name)
+        else:
+            assert self.do(self.commands.pause(kind, name)) != was_paused
+            self.paused.add(name)
+
+    # Asked by workers
+
+    @rule(target=attempts, worker=WORKERS, want=st.sampled_from([1, 1, 2, 9]))
+    def claim(self, worker: str, want: int) -> MultipleResults[Claimed]:
+        return multiple(*self.claim_and_check(worker, want))
+
+    def claim_and_check(self, worker: str, want: int) -> list[Claimed]:
+        may_start = {i: job for i, job in self.jobs.items() if self.may_start(job)}
+        claim = self.do(self.commands.claim(QUEUE, worker, want, lease_ms=LEASE_MS, max_crashes=MAX_CRASHES))
+        assert claim.foreign == []
+        claimed = [c.job_id for c in claim.jobs]
+        assert len(claimed) == len(set(claimed)) <= want
+        assert set(claimed) <= may_start.keys()
+        suspects = [i for i in claimed if may_start[i].is_suspect]
+        assert len(suspects) <= 1
+        left = {i: job for i, job in may_start.items() if i not in claimed and not (suspects and job.is_suspect)}
+        self.check_priorities(claimed, left)
+        fresh = [i for i in claimed if not self.jobs[i].is_running]
+        for attempt in claim.jobs:
+            self.start(attempt)
+        self.check_limits(fresh, left if len(claimed) < want else {})
+        self.note_slots()
+        return claim.jobs
+
+    def note_slots(self) -> None:
+        """What its function's rate holds back has been given a time."""
+        for job_id, found in self.look().jobs.items():
+            job = self.jobs[job_id]
+            if "slot" in found and not job.has_slot:
+                assert job.function == RATED
+                job.is_due, job.has_slot = False, True
+
+    def may_start(self, job: Known) -> bool:
+        if job.is_over or QUEUE in self.paused:
+            return False
+        return job.is_lost if job.is_running else job.is_due and job.function not in self.paused
+
+    def check_priorities(self, claimed: Iterable[str], left: dict[str, Known]) -> None:
+        waited = [j.sent.priority for j in left.values() if j.state == "queued" and j.function == PLAIN]
+        started = [self.jobs[i] for i in claimed]
+        taken = [j.sent.priority for j in started if j.state == "queued" and j.function == PLAIN]
+        assert not waited or not taken or min(taken) >= max(waited)
+
+    def check_limits(self, fresh: list[str], left: dict[str, Known]) -> None:
+        """`left` could have started too, as far as this claim is concerned."""
+        running = sum(job.is_running and job.function == LIMITED for job in self.jobs.values())
+        if any(self.jobs[i].function == LIMITED for i in fresh):
+            assert running <= CONCURRENCY
+        assert [i for i, job in left.items() if job.function == PLAIN or job.is_lost] == []
+        assert running >= CONCURRENCY or [i for i, job in left.items() if job.function == LIMITED] == []
+        assert self.free_starts <= BURST
+
+    def start(self, attempt: Claimed) -> None:
+        job = self.jobs[attempt.job_id]
+        was_lost = job.is_running
+        if was_lost:
+            job.crashes += 1
+            self.books.lost += 1
+        else:
+            job.tries += 1
+            self.free_starts += job.function == RATED and not job.has_slot
+        if attempt.job_id in self.asked and not job.is_abort_wanted:
+            self.asked.discard(attempt.job_id)
+            job.is_abort_wanted = True
+        killed_too_often = job.crashes >= MAX_CRASHES
+        self.books.started += 1
+        assert attempt.payload == job.sent.payload
+        assert (attempt.job_try, attempt.crashes) == (job.tries, job.crashes)
+        assert attempt.is_aborted == job.is_abort_wanted
+        assert attempt.has_crashed_often == (killed_too_often and not job.is_abort_wanted)
+        too_late = job.has_expired and job.attempt == 0
+        assert attempt.has_expired == (too_late and not job.is_abort_wanted and not killed_too_often)
+        job.state, job.token, job.is_held, job.attempt = "running", attempt.token, True, job.attempt + 1
+        job.has_slot = False
+
+    @rule(
+        attempt=attempts, outcome=st.sampled_from(["succeeded", "succeeded", "failed", "aborted"]), keep=st.booleans()
+    )
+    def finish(self, attempt: Claimed, outcome: str, keep: bool) -> None:
+        job = self.jobs.get(attempt.job_id)
+        owns = job is not None and job.is_running and job.token == attempt.token
+        knows = job is not None and job.is_over and job.token == attempt.token
+        is_written = self.finish_as(attempt, outcome, keep_jobs=KEEP, keep_result=keep)
+        assert is_written == (owns or knows)
+        if owns and job is not None:
+            self.end(job, outcome)
+            job.has_result = keep
+        self.forget_the_oldest()
+
+    def forget_the_oldest(self) -> None:
+        """The history is KEEP long."""
+        there = self.look().jobs
+        gone = self.jobs.keys() - there.keys()
+        assert all(self.jobs[i].is_over for i in gone)
+        assert len(gone) == max(0, sum(job.is_over for job in self.jobs.values()) - KEEP)
+        for job_id in gone:
+            del self.jobs[job_id]
+
+    def end(self, job: Known, outcome: str) -> None:
+        job.state, job.is_held = outcome, False
+        setattr(self.books, outcome, getattr(self.books, outcome) + 1)
+        self.asked.discard(job.sent.job_id)
+        self.release(job)
+
+    def release(self, job: Known) -> None:
+        held = self.unique.get(job.sent.unique)
+        if held and held.job_id == job.sent.job_id and not held.has_window:
+            del self.unique[job.sent.unique]
+
+    @rule(attempt=attempts, defer=st.booleans(), burns=st.booleans())
+    def run_again_later(self, attempt: Claimed, defer: bool, burns: bool) -> None:
+        defer &= burns  # what is handed over runs at once
+        job = self.jobs.get(attempt.job_id)
+        is_its = job is not None and job.token == attempt.token
+        outcome = Outcome.RETRY if burns else Outcome.HANDED_OVER
+        later = Later(attempt.job_id, attempt.token, 3_600_000 if defer else 0, outcome)
+        assert self.do(self.commands.retry_later([later])) == [is_its]
+        if job is not None and is_its and job.is_running:
+            job.state, job.is_held = "retrying" if burns else "queued", False
+            job.is_due = not defer or job.is_abort_wanted
+            job.tries -= not burns
+            self.books.retried += burns
+
+    @rule(worker=WORKERS, seen=st.lists(attempts, max_size=4, unique_by=lambda a: a.job_id))
+    def renew(self, worker: str, seen: list[Claimed]) -> None:
+        tokens = {a.job_id: a.token for a in seen}
+        args = renew_args(self.keys, worker, QUEUE, lease_ms=LEASE_MS, record={"host": "h"}, tokens=tokens)
+        renewal = parse_renewal(self.do(register(self.redis, "renew")(args=args)))
+        mine = {i: self.jobs[i] for i in tokens if i in self.jobs and self.is_running_as(self.jobs[i], tokens[i])}
+        for job_id, job in mine.items():
+            job.is_held = True
+            if not job.is_abort_wanted and job_id in self.asked:
+                self.asked.discard(job_id)
+                job.is_abort_wanted = True
+        assert set(renewal.lost) == tokens.keys() - mine.keys()
+        assert set(renewal.abort) == {i for i, job in mine.items() if job.is_abort_wanted}
+
+    @staticmethod
+    def is_running_as(job: Known, token: str) -> bool:
+        return job.is_running and job.token == token
+
+    @rule(attempt=attempts, done=st.integers(0, 10))
+    def progress(self, attempt: Claimed, done: int) -> None:
+        job = self.jobs.get(attempt.job_id)
+        report = Report(attempt.job_id, attempt.token, done, 10, "rows", "", "")
+        owns = job is not None and self.is_running_as(job, attempt.token)
+        assert self.do(self.commands.progress([report])) == [owns]
+
+    @rule(attempt=attempts, marks=st.dictionaries(st.integers(0, 3), st.sampled_from("rdfs"), min_size=1))
+    def mark(self, attempt: Claimed, marks: dict[int, str]) -> None:
+        job = self.jobs.get(attempt.job_id)
+        report = Report(attempt.job_id, attempt.token, len(marks), 4, "rows", "", "")
+        owns = job is not None and self.is_running_as(job, attempt.token)
+        assert self.do(self.commands.mark([ChunkReport(report, 4, 1, 4, marks)])) == [owns]
+
+    @rule()
+    def promote(self) -> None:
+        due = [job for job in self.jobs.values() if job.state == "deferred" and (job.is_due or job.has_slot)]
+        assert self.do(self.commands.promote()) == len(due)
+        for job in due:
+            job.state = "queued"
+
+    # Done by time and by accidents
+
+    @rule(job_id=JOB_IDS)
+    def kill_its_worker(self, job_id: str) -> None:
+        job = self.jobs.get(job_id)
+        if job and job.is_running:
+            self.expire_lease(job_id)
+            job.is_held = False
+
+    @rule(job_id=JOB_IDS)
+    def let_its_time_come(self, job_id: str) -> None:
+        job = self.jobs.get(job_id)
+        if job is None or job.is_over or job.is_running or job.is_due:
+            return
+        past = self.past()
+        self.do(self.redis.zadd(QUEUE, {job_id: past}))
+        if not job.has_slot:
+            self.do(self.redis.hset(self.keys.job(job_id), "run_at", past))
+            for queue in (None, QUEUE):
+                for function in (None, job.function):
+                    self.do(self.redis.zadd(self.keys.jobs(job.state, queue, function), {job_id: past}, xx=True))
+        job.is_due = True
+
+    @rule(job_id=JOB_IDS)
+    def let_it_wait_too_long(self, job_id: str) -> None:
+        job = self.jobs.get(job_id)
+        if job and not job.is_over and not job.is_running and job.sent.expires_ms:
+            self.do(self.redis.hset(self.keys.job(job_id), "expires_at", self.past()))
+            job.has_expired = True
+
+    # What must hold
+
+    @invariant()
+    def redis_has_what_the_model_has(self) -> None:
+        found = self.space.jobs
+        assert {i: job["state"] for i, job in found.items()} == {i: job.state for i, job in self.jobs.items()}
+        for job_id, job in self.jobs.items():
+            assert (ArqKeys.in_progress(job_id) in self.space.values) == job.is_held
+            assert (ArqKeys.result(job_id) in self.space.values) == job.has_result
+            assert ("abort_requested" in found[job_id]) == job.is_abort_wanted or job.is_over
+            assert int(found[job_id].get("attempt", 0)) == job.attempt
+            if job.is_running:
+                assert found[job_id]["token"] == job.token
+        assert self.books.differences(self.space) == []
+        held = {k: v for k, v in self.space.values.items() if k.startswith(f"{self.keys.prefix}unique:")}
+        assert held == {f"{self.keys.prefix}unique:{k}": h.job_id for k, h in self.unique.items()}
+
+    def come_to_an_end(self) -> None:
+        self.do(self.redis.delete(self.keys.paused, self.keys.limits))
+        self.paused.clear()
+        for job_id in list(self.jobs):
+            self.kill_its_worker(job_id)
+            self.let_its_time_come(job_id)
+        for _ in range(20):
+            for attempt in self.claim_all():
+                assert self.finish_as(attempt, "succeeded")
+        space = self.look()
+        assert problems(space) == []
+        assert [i for i, job in space.jobs.items() if not is_terminal(job)] == []

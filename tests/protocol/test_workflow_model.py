@@ -1,0 +1,166 @@
+"""Random workflows whose jobs end in any way, while they are aborted, retried and carried on bit by bit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, MultipleResults, invariant, multiple, precondition, rule
+from keyspace import Flow, is_terminal, problems
+from model import LEASE_MS, MAX_CRASHES, QUEUE, Machine, run
+
+from arqboard.protocol import Outcome
+from arqboard.protocol.commands import Claimed, Commands, Ended, Later, Submission
+from arqboard.protocol.graph import Chain, Graph, Group, Part, Step
+from arqboard.protocol.scripts import source
+
+
+def test_workflows_never_get_stuck_and_start_each_step_once(redis_url: str) -> None:
+    run(Flows, redis_url)
+
+
+steps = st.builds(Step, st.just(Submission(function="f", queue=QUEUE, payload=b"p")), st.booleans())
+parts: st.SearchStrategy[Part] = st.recursive(
+    steps,
+    lambda inner: st.one_of(
+        st.lists(inner, min_size=1, max_size=3).map(tuple).map(Chain), st.lists(inner, max_size=4).map(tuple).map(Group)
+    ),
+    max_leaves=12,
+)
+#: How a job's node may go on; a job that has succeeded never runs again.
+NEXT = {".": "qs", "q": "dfaFA", "f": "q", "a": "q", "F": "q", "A": "q", "s": ".", "d": ""}
+BATCH, MAX_FLOWS, KEEP_FLOWS = 2, 5, 3
+
+
+def impatient(commands: Commands, redis: Any) -> Commands:
+    """The verbs as they are, but for how much they do in one call: as little as possible."""
+    for verb in ("begin", "finish", "abort", "discard", "retry", "launch", "sweep", "abort_workflow", "retry_workflow"):
+        text = source(verb)
+        assert "local LAUNCH = 100" in text
+        small = text.replace("local LAUNCH = 100", f"local LAUNCH = {BATCH}")
+        commands._scripts[verb] = redis.register_script(small)
+    return commands
+
+
+class Flows(Machine):
+    """Random graphs whose jobs end in any way, while they are aborted, retried and carried on bit by bit."""
+
+    attempts: Bundle[Claimed] = Bundle("attempts")
+    flows: Bundle[str] = Bundle("flows")
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.commands = impatient(self.commands, self.redis)
+        self.begun = 0
+        self.walks: list[tuple[str, int]] = []
+        self.seen: dict[str, str] = {}
+
+    @precondition(lambda self: self.begun < MAX_FLOWS)
+    @rule(target=flows, part=parts, on_error=st.sampled_from(["stop", "continue"]))
+    def begin(self, part: Part, on_error: Any) -> str:
+        self.begun += 1
+        graph = Graph.of(part, on_error=on_error)
+        return self.do(self.commands.begin(graph, workflow_id=f"wf{self.begun}", keep=KEEP_FLOWS)).job_id
+
+    @rule(target=attempts, want=st.sampled_from([1, 2, 3, 20]))
+    def claim(self, want: int) -> MultipleResults[Claimed]:
+        claim = self.commands.claim(QUEUE, "w1", want, lease_ms=LEASE_MS, max_crashes=MAX_CRASHES)
+        jobs = self.do(claim).jobs
+        for attempt in jobs:
+            has_ended = self.state_of(attempt.workflow) in ("failed", "aborted")
+            assert attempt.has_no_workflow == (has_ended and not attempt.is_aborted and not attempt.has_crashed_often)
+        return multiple(*jobs)
+
+    @rule(attempt=attempts, outcome=st.sampled_from(["succeeded"] * 4 + ["failed", "aborted"]))
+    def finish(self, attempt: Claimed, outcome: str) -> None:
+        self.finish_as(attempt, outcome)
+
+    @rule(ended=st.lists(attempts, min_size=2, max_size=6))
+    def finish_many_at_once(self, ended: list[Claimed]) -> None:
+        ends = [Ended(a.job_id, a.token, Outcome.SUCCEEDED, passed_on=b"p") for a in ended]
+        self.do(self.commands.finish(ends, keep_jobs=1000, keep_jobs_ms=10**12))
+
+    @rule(attempt=attempts)
+    def run_again_later(self, attempt: Claimed) -> None:
+        self.do(self.commands.retry_later([Later(attempt.job_id, attempt.token, 0, Outcome.RETRY)]))
+
+    @rule(attempt=attempts)
+    def kill_its_worker(self, attempt: Claimed) -> None:
+        job = self.space.jobs.get(attempt.job_id)
+        if job and job["state"] == "running":
+            self.expire_lease(attempt.job_id)
+
+    @rule()
+    def launch(self) -> None:
+        self.do(self.commands._call("launch", BATCH))
+
+    @rule()
+    def sweep(self) -> None:
+        self.do(self.commands._call("sweep", BATCH))
+
+    @rule(wf=flows)
+    def abort_workflow(self, wf: str) -> None:
+        state = self.state_of(wf)
+        code = self.do(self.commands._call("abort_workflow", wf, ""))
+        assert code == (-1 if state is None else 1 if state == "running" else -2)
+
+    @rule(wf=flows)
+    def begin_to_retry(self, wf: str) -> None:
+        self.retry_some(wf, 0)
+
+    @precondition(lambda self: self.walks)
+    @rule()
+    def retry_more(self) -> None:
+        self.retry_some(*self.walks.pop(0))
+
+    def retry_some(self, wf: str, at: int) -> None:
+        then, _queued, _gone = self.do(self.commands._call("retry_workflow", wf, at, BATCH))
+        if then > 0:
+            self.walks.append((wf, then))
+
+    @rule(wf=flows, n=st.integers(0, 6))
+    def retry_job(self, wf: str, n: int) -> None:
+        self.refusal(self.commands.retry(f"{wf}.{n}"))
+
+    @rule(wf=flows, n=st.integers(0, 6))
+    def abort_job(self, wf: str, n: int) -> None:
+        self.refusal(self.commands.abort(f"{wf}.{n}"))
+
+    @rule(wf=flows, n=st.integers(0, 6))
+    def discard_job(self, wf: str, n: int) -> None:
+        self.refusal(self.commands.discard(f"{wf}.{n}"))
+
+    def state_of(self, wf: str) -> str | None:
+        return self.space.workflows.get(wf, {}).get("state")
+
+    @invariant()
+    def each_step_starts_once(self) -> None:
+        for wf in self.space.workflows:
+            flow, seen = Flow.of(self.space, wf), self.seen.get(wf, "")
+            for n in flow.jobs(".qdfaFAs") if seen else ():
+                assert flow.marks[n] in seen[n] + NEXT[seen[n]], f"{wf}.{n} went from {seen[n]} to {flow.marks[n]}"
+            self.seen[wf] = flow.marks
+
+    def come_to_an_end(self) -> None:
+        """Workers carry on what there is, and every workflow comes to its end."""
+        while self.walks:
+            self.retry_more()
+        for job_id, job in self.look().jobs.items():
+            if job["state"] == "running":
+                self.expire_lease(job_id)
+        while self.carry_on():
+            pass
+        space = self.look()
+        assert problems(space) == []
+        assert [wf for wf, info in space.workflows.items() if info["state"] == "running"] == []
+        assert (space.set(self.keys.launching), space.set(self.keys.stopping)) == (set(), set())
+        assert [i for i, job in space.jobs.items() if not is_terminal(job)] == []
+
+    def carry_on(self) -> bool:
+        """One round of what workers do. False when there is nothing left to do."""
+        left = [self.do(self.commands._call(verb, BATCH)) for verb in ("launch", "sweep")]
+        attempts = self.claim_all()
+        for attempt in attempts:
+            has_to_end = attempt.is_aborted or attempt.has_no_workflow or attempt.has_crashed_often
+            assert self.finish_as(attempt, "aborted" if has_to_end else "succeeded")
+        return any(left) or bool(attempts)
