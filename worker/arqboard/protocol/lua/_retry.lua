@@ -6,7 +6,7 @@
 local requeued = {}
 
 local function requeue(id)
-  local job = redis.pcall('HMGET', job_key(id), 'state', 'queue', 'function', 'priority', 'workflow', 'node')
+  local job = redis.pcall('HMGET', job_key(id), 'state', 'queue', 'function', 'priority', 'workflow', 'node', 'unique')
   if job.err or not job[1] then return -1 end
   if job[1] ~= 'failed' and job[1] ~= 'aborted' then return -2 end
   if redis.call('EXISTS', 'arq:job:' .. id) == 1 then return -4 end
@@ -19,6 +19,7 @@ local function requeue(id)
   zadd(job[2], due_score(now, job[4]), id)
   unindex(job[1], job[2], job[3], id)
   index('queued', job[2], job[3], now, id)
+  if job[7] then redis.call('SET', prefix .. 'unique:' .. job[7], id, 'NX') end -- unless another job has it by now
   redis.call('HDEL', job_key(id), 'abort_requested', 'crashes', 'result', 'expires_at', 'slot')
   change(id, 'state', 'queued', 'run_at', now, 'tries', 0, 'outcome', job[1]) -- of the attempt that is over
   if job[5] then node_reopened(job[5], tonumber(job[6])) end

@@ -8,12 +8,12 @@
 
 local due = redis.call('ZRANGE', prefix .. 'jobs:deferred/*/*', '-inf', now, 'BYSCORE', 'LIMIT', 0, ARGV[2])
 for _, id in ipairs(due) do
-  local job = redis.pcall('HMGET', job_key(id), 'state', 'queue', 'function', 'run_at', 'priority')
+  local job = redis.pcall('HMGET', job_key(id), 'state', 'queue', 'function', 'run_at', 'priority', 'slot')
   if not job.err and job[1] == 'deferred' then
     unindex('deferred', job[2], job[3], id)
     index('queued', job[2], job[3], job[4], id)
     change(id, 'state', 'queued')
-    if job[5] then redis.call('ZADD', job[2], 'XX', due_score(tonumber(job[4]), job[5]), id) end
+    if job[5] and not job[6] then redis.call('ZADD', job[2], 'XX', due_score(tonumber(job[4]), job[5]), id) end
   else
     zrem(prefix .. 'jobs:deferred/*/*', id)
   end

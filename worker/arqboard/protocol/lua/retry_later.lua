@@ -23,9 +23,10 @@ end
 for i = 2, #ARGV, 8 do
   local id, token, defer, outcome = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), ARGV[i + 3]
   local job = redis.call('HMGET', job_key(id), 'state', 'token', 'function', 'queue', 'priority',
-    'workflow', 'node')
+    'workflow', 'node', 'abort_requested')
   local lock = redis.call('GET', 'arq:in-progress:' .. id)
   if job[1] == 'running' and job[2] == token and (not lock or lock == token) then
+    if job[8] then defer = 0 end -- the next claim ends it; nobody waits for that longer than need be
     local state = outcome == 'retry' and 'retrying' or 'queued'
     zadd(job[4], due_score(now + defer, job[5]), id)
     redis.call('DEL', 'arq:in-progress:' .. id)
