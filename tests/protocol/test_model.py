@@ -75,6 +75,7 @@ class Verbs(RuleBasedStateMachine):
         self.heartbeat = register(self.redis, "renew")
         self.numbers = iter(range(10_000))
         self.owners: dict[str, str] = {}
+        self.silent: set[str] = set()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.loop.run_until_complete(work)
@@ -147,6 +148,7 @@ class Verbs(RuleBasedStateMachine):
         assert len({a.job_id for a in claim.jobs}) == len(claim.jobs) <= want
         for attempt in claim.jobs:
             self.owners[attempt.job_id] = attempt.token
+            self.silent.discard(attempt.job_id)
         return multiple(*claim.jobs)
 
     @rule(attempt=attempts)
@@ -187,6 +189,7 @@ class Verbs(RuleBasedStateMachine):
     def kill(self, data: st.DataObject) -> None:
         """The worker of a job goes silent and its lease runs out. Until another one claims the job, it is its own."""
         job = data.draw(st.sampled_from(sorted(self.owners)))
+        self.silent.add(job)
         self.run(self._lease_ends(job))
 
     async def _lease_ends(self, job: str) -> None:
@@ -214,6 +217,10 @@ class Verbs(RuleBasedStateMachine):
         space = self.run(Keyspace.read(self.redis))
         assert problems(space) == []
         running = [job for job in space.jobs.values() if job["state"] == "running"]
+        held = {job_id for job_id, token in self.owners.items() if space.jobs.get(job_id, {}).get("token") == token}
+        held -= {job_id for job_id in held if space.jobs[job_id]["state"] != "running"}
+        assert set(self.owners) - held <= self.silent, "a job is taken only from a worker that has gone silent"
+        self.owners = {job_id: token for job_id, token in self.owners.items() if job_id in held}
         assert sum(job["function"] == "mail" for job in running) <= 2
 
     def owns(self, attempt: Claimed) -> bool:
