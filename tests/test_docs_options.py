@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
+import ast
+import asyncio
+import dataclasses
 import importlib
+import inspect
 import re
 import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import fields
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from zoneinfo import ZoneInfo
 
+import arq.worker
 import pytest
-from arq.connections import RedisSettings, create_pool
+from arq.connections import ArqRedis, RedisSettings, create_pool
+from arq.jobs import Job as ArqJob
+from waiting import eventually
 
-from arqboard import SoftTimeLimit, connect, create_worker, json_deserializer, json_serializer
+from arqboard import (
+    Backoff,
+    BadArguments,
+    SoftTimeLimit,
+    connect,
+    create_worker,
+    json_deserializer,
+    json_serializer,
+)
 from arqboard.options import CallOptions, TaskOptions
 from arqboard.protocol import Reader, State
-from arqboard.protocol.schedule import Crontab, Every
+from arqboard.protocol.schedule import Crontab, Every, upcoming
 from arqboard.protocol.schedule_record import ScheduleInfo
 from arqboard.testing import Kit, kit
 
@@ -157,15 +173,195 @@ async def test_newsletter_sends_and_takes_one_back(
     assert create_worker(example.WorkerSettings, handle_signals=False).functions["send_newsletter"].max_tries == 5
 
 
-def rows(heading: str) -> list[str]:
-    """The names in the first column of the table under a heading of tasks.md."""
+@of("failures")
+async def test_failures_are_retried_and_replaced(
+    example: ModuleType,
+    redis_url: str,
+    running: Kit,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async def is_down(address: str) -> str:
+        raise ConnectionError(address)
+
+    await running.use(example.WorkerSettings)
+    with monkeypatch.context() as patch:
+        patch.setattr(example, "hand_over", is_down)
+        good, bad = await example.deliver.submit("ann@example.com"), await example.deliver.submit("nowhere")
+        await running.run_until_idle()
+    assert [(await handle.info()).tries for handle in (good, bad)] == [3, 1]
+
+    await example.look_through_failures(redis_url)
+    assert capsys.readouterr().out.splitlines() == [
+        f"{bad.id} ValueError: nowhere is no address after 1 tries", "1 retried"
+    ]  # fmt: skip
+    await running.run_until_idle()
+    found = {job.id: job for job in await running.jobs()}
+    assert found[good.id].result == "delivered to ann@example.com"
+    [instead] = [job for job in found.values() if job.retry_of]
+    assert (instead.retry_of, instead.result) == (bad.id, "delivered to postmaster@example.com")
+
+
+# Old code beside the new
+
+
+@of("from_celery")
+async def test_what_stands_beside_celerys_code_runs(
+    example: ModuleType, redis_url: str, running: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = list[int]()
+
+    async def ask_bank(order: int) -> str:
+        tries.append(order)
+        if len(tries) == 1:
+            raise ConnectionError
+        return "paid"
+
+    monkeypatch.setattr(example, "ask_bank", ask_bank)
+    worker = await running.use(example.WorkerSettings)
+    paid, parcel = await example.charge.submit(7), await example.follow_parcel.submit(7)
+    lines, rows = await example.export.submit([1, 2]), await example.import_rows.submit(["a", "b"])
+    await running.run_until_idle(raise_errors=True)
+    assert [await paid.result(), await parcel.result(), await lines.result()] == [
+        "paid", "delivered", ["order 1", "order 2"]
+    ]  # fmt: skip
+    assert running.progress(rows)[-1].done == 2
+    assert len(await running.travel_to(datetime(2030, 1, 7, 23, tzinfo=UTC))) > 0
+
+    worker.allow_pick_jobs = True
+    assert await example.close_day([1, 2, 3]) == 600
+    assert await example.order(redis_url) == 700
+
+
+async def finished(pool: ArqRedis, job_id: str) -> Any:
+    return await ArqJob(job_id, pool).result(timeout=10, poll_delay=0.02)
+
+
+@pytest.mark.parametrize("make", [arq.worker.create_worker, create_worker], ids=["arq", "arqboard"])
+@pytest.mark.parametrize("example", ["before.arq_app"], indirect=True)
+async def test_the_old_code_of_arq_runs_on_both_workers(
+    example: ModuleType, make: Any, running: Kit, redis_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    worker = make(
+        example.WorkerSettings, redis_settings=RedisSettings.from_dsn(redis_url), handle_signals=False, poll_delay=0.02
+    )
+    working = asyncio.create_task(worker.async_run())
+    try:
+        assert await example.order(redis_url) == "order 7 is paid"
+        await running.pool.enqueue_job("render", 7, _job_id="render")
+        await running.pool.enqueue_job("import_rows", ["a", "b"], _job_id="rows")
+        await finished(running.pool, "render")
+        await finished(running.pool, "rows")
+        assert await running.pool.get("import:rows") == b"2/2"
+        await eventually(lambda: capsys.readouterr().out == "mailed order-7.pdf\n")
+    finally:
+        await worker.close()
+        await asyncio.gather(working, return_exceptions=True)
+
+
+@of("from_arq")
+async def test_what_stands_beside_arqs_code_runs(
+    example: ModuleType, redis_url: str, running: Kit, capsys: pytest.CaptureFixture[str]
+) -> None:
+    worker = await running.use(example.WorkerSettings)
+    await example.send_invoice(7)
+    rows = await example.import_rows.submit(["a", "b"])
+    await running.run_until_idle(raise_errors=True)
+    assert capsys.readouterr().out == "mailed order-7.pdf\n"
+    assert (running.progress(rows)[-1].done, running.progress(rows)[-1].unit) == (2, "rows")
+
+    worker.allow_pick_jobs = True
+    assert await example.order(redis_url) == "order 7 is paid"
+    assert await example.order(redis_url) == "it is under way"
+
+
+def test_the_old_code_of_celery_is_python() -> None:
+    ast.parse((EXAMPLES / "before" / "celery_app.py").read_text())
+
+
+# Tables and words
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The cells of the table under a heading of tasks.md, without its head."""
     _, _, after = (GUIDE / "tasks.md").read_text().partition(f"## {heading}\n")
-    return re.findall(r"^\| `(\w+)` \|", after.partition("\n## ")[0], re.MULTILINE)
+    found = re.findall(r"^\| `.+ \|$", after.partition("\n## ")[0], re.MULTILINE)
+    return [row.strip("| ").split(" | ") for row in found]
 
 
-def test_the_tables_name_every_option() -> None:
-    assert rows("Options of a task") == [field.name for field in fields(TaskOptions)]
-    assert rows("Options of a call") == [field.name for field in fields(CallOptions)]
+def named(field: dataclasses.Field[Any]) -> list[str]:
+    """Its name and its type, without the None that says it can be left out."""
+    return [f"`{field.name}`", f"`{str(field.type).removesuffix(' | None')}`"]
+
+
+def default(field: dataclasses.Field[Any]) -> str | None:
+    """As it is shown; None where words say what holds."""
+    value = field.default_factory() if callable(field.default_factory) else field.default
+    match value:
+        case None:
+            return None
+        case str():
+            return f'`"{value}"`'
+        case Backoff():
+            return "`Backoff()`"
+        case _:
+            return f"`{value}`"
+
+
+def test_the_table_of_task_options_has_every_one_with_its_type_and_default() -> None:
+    shown = rows("Options of a task")
+    assert [row[:2] for row in shown] == [named(field) for field in fields(TaskOptions)]
+    for row, field in zip(shown, fields(TaskOptions), strict=True):
+        assert row[2] == default(field) if default(field) else "`" not in row[2], row
+    of_worker = inspect.signature(arq.worker.Worker).parameters
+    said = {"max_tries": "max_tries", "timeout": "job_timeout", "keep_result": "keep_result"}
+    for row in shown:
+        if (name := row[0].strip("`")) in said:
+            assert row[2] == f"the worker's, {of_worker[said[name]].default}"
+
+
+def test_the_table_of_call_options_has_every_one_with_its_type() -> None:
+    assert [row[:2] for row in rows("Options of a call")] == [named(field) for field in fields(CallOptions)]
+    assert all(field.default is None for field in fields(CallOptions))
+
+
+def test_the_table_of_backoffs_is_computed() -> None:
+    page = (GUIDE / "retries-and-failures.md").read_text()
+    found = re.findall(r"^\| `(Backoff\(.*?\))` \| (.+) \|$", page, re.MULTILINE)
+    assert len(found) == 4
+    for made, waits in found:
+        given = {name: float(value) for name, value in re.findall(r"(\w+)=(\d+)", made)}
+        backoff = Backoff(**given, jitter=False)
+        assert [f"{backoff.delay(n):g}" for n in range(1, 12)] == waits.split(" | ")
+    assert (Backoff().delay(1, lambda: 0), Backoff().delay(1, lambda: 1)) == (1, 0.5)
+
+
+@of("typed")
+def test_wrong_arguments_are_told_as_the_page_says(example: ModuleType) -> None:
+    with pytest.raises(BadArguments) as raised:
+        example.invoice.checker.check([[{"product": "tea"}]], {"due": "soon"})
+    assert f"BadArguments: {raised.value}\n" in (GUIDE / "tasks.md").read_text()
+    assert list(raised.value.problems) == ["lines", "due"]
+
+
+@pytest.mark.parametrize(
+    ("crontab", "day", "times"),
+    [
+        ("30 2 * * *", datetime(2026, 3, 29), ["03:00"]),
+        ("30 2 * * *", datetime(2026, 10, 25), ["02:30"]),
+        ("0 * * * *", datetime(2026, 3, 29, 0, 30), ["01:00", "03:00", "04:00"]),
+        ("0 * * * *", datetime(2026, 10, 25, 0, 30), ["01:00", "02:00", "02:00", "03:00"]),
+    ],
+)
+def test_crontabs_do_on_days_when_clocks_change_what_the_page_says(
+    crontab: str, day: datetime, times: list[str]
+) -> None:
+    zone = ZoneInfo("Europe/Berlin")
+    found = upcoming(Crontab(crontab, "Europe/Berlin"), int(day.replace(tzinfo=zone).timestamp() * 1000), len(times))
+    local = [datetime.fromtimestamp(ms / 1000, zone) for ms in found]
+    assert [f"{moment:%H:%M}" for moment in local] == times
+    assert {moment.date() for moment in local} == {day.date()}
+    assert f"| `{crontab}` |" in (GUIDE / "schedules.md").read_text()
 
 
 def test_an_option_that_makes_no_sense_is_refused_as_the_page_says() -> None:

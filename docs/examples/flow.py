@@ -5,7 +5,7 @@ from arqboard import task
 
 @task(concurrency=2, rate="600/m", burst=10)
 async def ask_the_api(ctx: dict[str, Any], question: str) -> str:
-    """Two at once and ten in a second at most, over all workers: more the API does not take."""
+    """Two at once, and ten a second in the long run, over all workers: more the API does not take."""
     return question.upper()
 
 
