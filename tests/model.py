@@ -12,6 +12,7 @@ from collections.abc import Awaitable
 from typing import Any, ClassVar, TypeVar, cast
 
 from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, run_state_machine_as_test
 from keyspace import Keyspace, problems
 from waiting import connect
@@ -22,7 +23,8 @@ from arqboard.protocol.errors import ArqboardError
 
 T = TypeVar("T")
 
-QUEUE, LEASE_MS, MAX_CRASHES = "arq:queue", 60_000, 3
+#: A job that has killed one worker is a suspect, and after the second it has to fail.
+QUEUE, LEASE_MS, MAX_CRASHES = "arq:queue", 60_000, 2
 EXAMPLES = int(os.environ.get("ARQBOARD_MODEL_EXAMPLES", "120"))
 STEPS = 50
 SETTINGS = settings(
@@ -35,6 +37,16 @@ SETTINGS = settings(
     print_blob=True,
     suppress_health_check=list(HealthCheck),
 )
+
+
+#: What `pick` is asked with.
+CHOICES = st.integers(0, 999)
+
+
+def pick(choice: int, fitting: list[T], every: list[T]) -> T:
+    """One of those that something can be done with, three times out of four or so; else any."""
+    weighted = fitting * max(1, 3 * len(every) // max(1, len(fitting))) + every
+    return weighted[choice % len(weighted)]
 
 
 def run(machine: type[Machine], redis_url: str) -> None:

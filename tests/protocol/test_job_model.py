@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, MultipleResults, invariant, multiple, rule
+from hypothesis.stateful import initialize, invariant, precondition, rule
 from keyspace import Keyspace, is_terminal, problems
-from model import LEASE_MS, MAX_CRASHES, QUEUE, Machine, run
+from model import CHOICES, LEASE_MS, MAX_CRASHES, QUEUE, Machine, pick, run
 
 from arqboard.protocol import ArqKeys, JobExists, JobNotFound, KeyReused, Outcome, WrongState
 from arqboard.protocol.commands import (
@@ -26,10 +26,8 @@ from arqboard.protocol.scripts import register
 
 KEEP = 5
 PLAIN, LIMITED, RATED = "plain", "limited", "rated"
-CONCURRENCY, BURST = 2, 2
-LIMITS = {LIMITED: f"{CONCURRENCY}|0|1", RATED: f"0|3600000|{BURST}"}
 
-JOB_IDS = st.sampled_from([f"j{n}" for n in range(6)])
+JOB_IDS = [f"j{n}" for n in range(6)]
 WORKERS = st.sampled_from(["w1", "w2"])
 
 
@@ -53,7 +51,6 @@ class Known:
     has_expired: bool = False
     has_slot: bool = False
     has_result: bool = False
-    has_chunks: bool = False
 
     @property
     def is_over(self) -> bool:
@@ -66,6 +63,9 @@ class Known:
     @property
     def is_lost(self) -> bool:
         return self.is_running and not self.is_held
+
+    def runs_as(self, token: str) -> bool:
+        return self.is_running and self.token == token
 
     @property
     def function(self) -> str:
@@ -104,10 +104,10 @@ class Held:
 
 submissions = st.builds(
     Submission,
-    function=st.sampled_from([PLAIN, PLAIN, LIMITED, LIMITED, RATED]),
+    function=st.sampled_from([PLAIN, LIMITED, RATED]),
     queue=st.just(QUEUE),
     payload=st.binary(min_size=1, max_size=3),
-    job_id=JOB_IDS,
+    job_id=st.just(""),
     priority=st.sampled_from([0, 0, 3, 9]),
     defer_ms=st.sampled_from([0, 0, 0, 3_600_000]),
     expires_ms=st.sampled_from([None, None, 3_600_000]),
@@ -119,41 +119,68 @@ submissions = st.builds(
 class Jobs(Machine):
     """A handful of ids, three functions, two workers, and everything that can happen to a job."""
 
-    attempts: Bundle[Claimed] = Bundle("attempts")
-    sent: Bundle[Submission] = Bundle("sent")
-
     def __init__(self, url: str) -> None:
         super().__init__(url)
         self.jobs: dict[str, Known] = {}
+        self.sent: list[Submission] = []
+        self.attempts: list[Claimed] = []
         self.books = Books()
         self.unique: dict[str, Held] = {}
         self.once: dict[str, tuple[str, str]] = {}
         self.asked: set[str] = set()
         self.paused: set[str] = set()
         self.free_starts = 0
-        self.do(self.redis.hset(self.keys.limits, mapping=LIMITS))
+        self.concurrency = self.burst = 0
+
+    @initialize(concurrency=st.integers(1, 2), burst=st.integers(1, 2))
+    def limit(self, concurrency: int, burst: int) -> None:
+        self.concurrency, self.burst = concurrency, burst
+        limits = {LIMITED: f"{concurrency}|0|1", RATED: f"0|3600000|{burst}"}
+        self.do(self.redis.hset(self.keys.limits, mapping=limits))
+
+    def some(self, fits: Callable[[Known], bool]) -> bool:
+        return any(map(fits, self.jobs.values()))
+
+    def choose(self, choice: int, fits: Callable[[Known], bool]) -> str:
+        """The id of a job that fits, three times out of four or so."""
+        fitting = [i for i, job in sorted(self.jobs.items()) if fits(job)]
+        return pick(choice, fitting, JOB_IDS)
+
+    def attempt(self, choice: int) -> Claimed:
+        """An attempt that owns its job, mostly; else one whose job another attempt runs, or any that ever was."""
+        running = [a for a in self.attempts if a.job_id in self.jobs and self.jobs[a.job_id].is_running]
+        owning = [a for a in running if self.jobs[a.job_id].runs_as(a.token)]
+        ousted = [a for a in running if a not in owning]
+        return pick(choice, owning, ousted or self.attempts)
 
     # Asked by programs
 
-    @rule(target=sent, submission=submissions)
-    def submit(self, submission: Submission) -> Submission:
-        self.accept(submission)
-        return submission
+    @rule(choice=CHOICES, many=st.lists(submissions, min_size=1, max_size=3))
+    def submit(self, choice: int, many: list[Submission]) -> None:
+        free = [i for i in JOB_IDS if i not in self.jobs]
+        self.accept([replace(s, job_id=pick(choice + n, free, JOB_IDS)) for n, s in enumerate(many)])
 
-    @rule(submission=sent)
-    def submit_again_since_the_reply_was_lost(self, submission: Submission) -> None:
-        self.accept(submission)
+    @precondition(lambda self: self.sent)
+    @rule(choice=CHOICES)
+    def submit_again_since_the_reply_was_lost(self, choice: int) -> None:
+        self.accept([self.sent[choice % len(self.sent)]])
 
-    @rule(submission=submissions, once=st.sampled_from(["a", "b"]), fingerprint=st.sampled_from(["f", "f", "g"]))
-    def submit_once(self, submission: Submission, once: str, fingerprint: str) -> None:
-        self.accept(replace(submission, once=once, fingerprint=fingerprint))
+    @rule(
+        choice=CHOICES, submission=submissions, once=st.sampled_from(["a", "b"]),
+        fingerprint=st.sampled_from(["f", "f", "g"]),
+    )  # fmt: skip
+    def submit_once(self, choice: int, submission: Submission, once: str, fingerprint: str) -> None:
+        job_id = JOB_IDS[choice % len(JOB_IDS)]
+        self.accept([replace(submission, job_id=job_id, once=once, fingerprint=fingerprint)])
 
-    def accept(self, s: Submission) -> None:
-        expected = self.answer(s)
-        [answer] = self.do(self.commands.submit_many([s]))
-        assert (answer if isinstance(answer, Submitted) else type(answer)) == expected
-        if expected == Submitted(s.job_id, is_new=True):
-            self.enter(s)
+    def accept(self, many: list[Submission]) -> None:
+        answers = self.do(self.commands.submit_many(many))
+        for s, answer in zip(many, answers, strict=True):
+            expected = self.answer(s)
+            assert (answer if isinstance(answer, Submitted) else type(answer)) == expected
+            if expected == Submitted(s.job_id, is_new=True):
+                self.enter(s)
+            self.sent.append(s)
 
     def answer(self, s: Submission) -> Submitted | type[Exception]:
         known, earlier = self.jobs.get(s.job_id), self.once.get(s.once)
@@ -176,8 +203,10 @@ class Jobs(Machine):
         if s.unique:
             self.unique[s.unique] = Held(s.job_id, s.window_ms > 0)
 
-    @rule(job_id=JOB_IDS)
-    def abort(self, job_id: str) -> None:
+    @precondition(lambda self: self.some(lambda job: not job.is_over))
+    @rule(choice=CHOICES)
+    def abort(self, choice: int) -> None:
+        job_id = self.choose(choice, lambda job: not job.is_over)
         job = self.jobs.get(job_id)
         refusal = self.refusal(self.commands.abort(job_id))
         assert refusal is (JobNotFound if job is None else WrongState if job.is_over else None)
@@ -190,14 +219,18 @@ class Jobs(Machine):
         self.end(job, "aborted")
         job.token = ""
 
-    @rule(job_id=JOB_IDS)
-    def abort_as_stock_arq_does(self, job_id: str) -> None:
+    @precondition(lambda self: self.some(lambda job: not job.is_over))
+    @rule(choice=CHOICES)
+    def abort_as_stock_arq_does(self, choice: int) -> None:
+        job_id = self.choose(choice, lambda job: not job.is_over)
         now = self.do(self.redis.time())[0] * 1000
         self.do(self.redis.zadd(ArqKeys.abort, {job_id: now}))
         self.asked.add(job_id)
 
-    @rule(job_id=JOB_IDS)
-    def discard(self, job_id: str) -> None:
+    @precondition(lambda self: self.some(lambda job: not job.is_running))
+    @rule(choice=CHOICES)
+    def discard(self, choice: int) -> None:
+        job_id = self.choose(choice, lambda job: not job.is_running)
         job = self.jobs.get(job_id)
         refusal = self.refusal(self.commands.discard(job_id))
         assert refusal is (JobNotFound if job is None else WrongState if job.is_running else None)
@@ -206,8 +239,10 @@ class Jobs(Machine):
             self.asked.discard(job_id)
             del self.jobs[job_id]
 
-    @rule(job_id=JOB_IDS)
-    def retry(self, job_id: str) -> None:
+    @precondition(lambda self: self.some(lambda job: job.state in ("failed", "aborted")))
+    @rule(choice=CHOICES)
+    def retry(self, choice: int) -> None:
+        job_id = self.choose(choice, lambda job: job.state in ("failed", "aborted"))
         job = self.jobs.get(job_id)
         refusal = self.refusal(self.commands.retry(job_id))
         can = job is not None and job.state in ("failed", "aborted")
@@ -221,7 +256,11 @@ class Jobs(Machine):
         if job.sent.unique:
             self.unique.setdefault(job.sent.unique, Held(job_id, has_window=False))
 
-    @rule(what=st.sampled_from([("queue", QUEUE), ("function", PLAIN), ("function", LIMITED)]), go_on=st.booleans())
+    @precondition(lambda self: self.some(lambda job: job.state == "queued"))
+    @rule(
+        what=st.sampled_from([("queue", QUEUE), ("function", PLAIN), ("function", LIMITED)]),
+        go_on=st.sampled_from([True, True, False]),
+    )
     def pause_or_resume(self, what: tuple[Any, str], go_on: bool) -> None:
         kind, name = what
         was_paused = name in self.paused
@@ -234,11 +273,14 @@ class Jobs(Machine):
 
     # Asked by workers
 
-    @rule(target=attempts, worker=WORKERS, want=st.sampled_from([1, 1, 2, 9]))
-    def claim(self, worker: str, want: int) -> MultipleResults[Claimed]:
-        return multiple(*self.claim_and_check(worker, want))
+    @rule(choice=CHOICES, many=st.lists(submissions, min_size=2, max_size=4))
+    def submit_and_claim(self, choice: int, many: list[Submission]) -> None:
+        self.submit(choice, many)
+        self.claim("w1", 9 if choice % 3 else 1)
 
-    def claim_and_check(self, worker: str, want: int) -> list[Claimed]:
+    @precondition(lambda self: self.jobs)
+    @rule(worker=WORKERS, want=st.sampled_from([1, 2, 9, 9]))
+    def claim(self, worker: str, want: int) -> None:
         may_start = {i: job for i, job in self.jobs.items() if self.may_start(job)}
         claim = self.do(self.commands.claim(QUEUE, worker, want, lease_ms=LEASE_MS, max_crashes=MAX_CRASHES))
         assert claim.foreign == []
@@ -254,7 +296,7 @@ class Jobs(Machine):
             self.start(attempt)
         self.check_limits(fresh, left if len(claimed) < want else {})
         self.note_slots()
-        return claim.jobs
+        self.attempts += claim.jobs
 
     def note_slots(self) -> None:
         """What its function's rate holds back has been given a time."""
@@ -279,10 +321,10 @@ class Jobs(Machine):
         """`left` could have started too, as far as this claim is concerned."""
         running = sum(job.is_running and job.function == LIMITED for job in self.jobs.values())
         if any(self.jobs[i].function == LIMITED for i in fresh):
-            assert running <= CONCURRENCY
+            assert running <= self.concurrency
         assert [i for i, job in left.items() if job.function == PLAIN or job.is_lost] == []
-        assert running >= CONCURRENCY or [i for i, job in left.items() if job.function == LIMITED] == []
-        assert self.free_starts <= BURST
+        assert running >= self.concurrency or [i for i, job in left.items() if job.function == LIMITED] == []
+        assert self.free_starts <= self.burst
 
     def start(self, attempt: Claimed) -> None:
         job = self.jobs[attempt.job_id]
@@ -307,10 +349,10 @@ class Jobs(Machine):
         job.state, job.token, job.is_held, job.attempt = "running", attempt.token, True, job.attempt + 1
         job.has_slot = False
 
-    @rule(
-        attempt=attempts, outcome=st.sampled_from(["succeeded", "succeeded", "failed", "aborted"]), keep=st.booleans()
-    )
-    def finish(self, attempt: Claimed, outcome: str, keep: bool) -> None:
+    @precondition(lambda self: self.attempts)
+    @rule(choice=CHOICES, outcome=st.sampled_from(["succeeded", "failed", "failed", "aborted"]), keep=st.booleans())
+    def finish(self, choice: int, outcome: str, keep: bool) -> None:
+        attempt = self.attempt(choice)
         job = self.jobs.get(attempt.job_id)
         owns = job is not None and job.is_running and job.token == attempt.token
         knows = job is not None and job.is_over and job.token == attempt.token
@@ -341,8 +383,10 @@ class Jobs(Machine):
         if held and held.job_id == job.sent.job_id and not held.has_window:
             del self.unique[job.sent.unique]
 
-    @rule(attempt=attempts, defer=st.booleans(), burns=st.booleans())
-    def run_again_later(self, attempt: Claimed, defer: bool, burns: bool) -> None:
+    @precondition(lambda self: self.attempts)
+    @rule(choice=CHOICES, defer=st.booleans(), burns=st.booleans())
+    def run_again_later(self, choice: int, defer: bool, burns: bool) -> None:
+        attempt = self.attempt(choice)
         defer &= burns  # what is handed over runs at once
         job = self.jobs.get(attempt.job_id)
         is_its = job is not None and job.token == attempt.token
@@ -355,12 +399,14 @@ class Jobs(Machine):
             job.tries -= not burns
             self.books.retried += burns
 
-    @rule(worker=WORKERS, seen=st.lists(attempts, max_size=4, unique_by=lambda a: a.job_id))
-    def renew(self, worker: str, seen: list[Claimed]) -> None:
-        tokens = {a.job_id: a.token for a in seen}
+    @precondition(lambda self: self.attempts)
+    @rule(worker=WORKERS, choices=st.lists(CHOICES, max_size=4))
+    def renew(self, worker: str, choices: list[int]) -> None:
+        known = [self.attempts[c % len(self.attempts)] if c % 2 else self.attempt(c) for c in choices]
+        tokens = {a.job_id: a.token for a in known}
         args = renew_args(self.keys, worker, QUEUE, lease_ms=LEASE_MS, record={"host": "h"}, tokens=tokens)
         renewal = parse_renewal(self.do(register(self.redis, "renew")(args=args)))
-        mine = {i: self.jobs[i] for i in tokens if i in self.jobs and self.is_running_as(self.jobs[i], tokens[i])}
+        mine = {i: self.jobs[i] for i in tokens if i in self.jobs and self.jobs[i].runs_as(tokens[i])}
         for job_id, job in mine.items():
             job.is_held = True
             if not job.is_abort_wanted and job_id in self.asked:
@@ -369,24 +415,25 @@ class Jobs(Machine):
         assert set(renewal.lost) == tokens.keys() - mine.keys()
         assert set(renewal.abort) == {i for i, job in mine.items() if job.is_abort_wanted}
 
-    @staticmethod
-    def is_running_as(job: Known, token: str) -> bool:
-        return job.is_running and job.token == token
-
-    @rule(attempt=attempts, done=st.integers(0, 10))
-    def progress(self, attempt: Claimed, done: int) -> None:
+    @precondition(lambda self: self.attempts)
+    @rule(choice=CHOICES, done=st.integers(0, 10))
+    def progress(self, choice: int, done: int) -> None:
+        attempt = self.attempt(choice)
         job = self.jobs.get(attempt.job_id)
         report = Report(attempt.job_id, attempt.token, done, 10, "rows", "", "")
-        owns = job is not None and self.is_running_as(job, attempt.token)
+        owns = job is not None and job.runs_as(attempt.token)
         assert self.do(self.commands.progress([report])) == [owns]
 
-    @rule(attempt=attempts, marks=st.dictionaries(st.integers(0, 3), st.sampled_from("rdfs"), min_size=1))
-    def mark(self, attempt: Claimed, marks: dict[int, str]) -> None:
+    @precondition(lambda self: self.attempts)
+    @rule(choice=CHOICES, marks=st.dictionaries(st.integers(0, 3), st.sampled_from("rrdfs"), min_size=1))
+    def mark(self, choice: int, marks: dict[int, str]) -> None:
+        attempt = self.attempt(choice)
         job = self.jobs.get(attempt.job_id)
         report = Report(attempt.job_id, attempt.token, len(marks), 4, "rows", "", "")
-        owns = job is not None and self.is_running_as(job, attempt.token)
+        owns = job is not None and job.runs_as(attempt.token)
         assert self.do(self.commands.mark([ChunkReport(report, 4, 1, 4, marks)])) == [owns]
 
+    @precondition(lambda self: self.some(lambda job: job.state == "deferred"))
     @rule()
     def promote(self) -> None:
         due = [job for job in self.jobs.values() if job.state == "deferred" and (job.is_due or job.has_slot)]
@@ -396,15 +443,24 @@ class Jobs(Machine):
 
     # Done by time and by accidents
 
-    @rule(job_id=JOB_IDS)
-    def kill_its_worker(self, job_id: str) -> None:
+    @precondition(lambda self: self.some(lambda job: job.is_held))
+    @rule(choice=CHOICES)
+    def kill_its_worker(self, choice: int) -> None:
+        for job_id in JOB_IDS if choice % 3 == 0 else [self.choose(choice, lambda job: job.is_held)]:
+            self.lose(job_id)
+
+    def lose(self, job_id: str) -> None:
         job = self.jobs.get(job_id)
         if job and job.is_running:
             self.expire_lease(job_id)
             job.is_held = False
 
-    @rule(job_id=JOB_IDS)
-    def let_its_time_come(self, job_id: str) -> None:
+    @precondition(lambda self: self.some(lambda job: not job.is_over and not job.is_due))
+    @rule(choice=CHOICES)
+    def let_its_time_come(self, choice: int) -> None:
+        self.make_due(self.choose(choice, lambda job: not job.is_due))
+
+    def make_due(self, job_id: str) -> None:
         job = self.jobs.get(job_id)
         if job is None or job.is_over or job.is_running or job.is_due:
             return
@@ -417,8 +473,10 @@ class Jobs(Machine):
                     self.do(self.redis.zadd(self.keys.jobs(job.state, queue, function), {job_id: past}, xx=True))
         job.is_due = True
 
-    @rule(job_id=JOB_IDS)
-    def let_it_wait_too_long(self, job_id: str) -> None:
+    @precondition(lambda self: self.some(lambda job: bool(job.sent.expires_ms and not job.is_over)))
+    @rule(choice=CHOICES)
+    def let_it_wait_too_long(self, choice: int) -> None:
+        job_id = self.choose(choice, lambda job: bool(job.sent.expires_ms))
         job = self.jobs.get(job_id)
         if job and not job.is_over and not job.is_running and job.sent.expires_ms:
             self.do(self.redis.hset(self.keys.job(job_id), "expires_at", self.past()))
@@ -434,10 +492,12 @@ class Jobs(Machine):
             assert (ArqKeys.in_progress(job_id) in self.space.values) == job.is_held
             assert (ArqKeys.result(job_id) in self.space.values) == job.has_result
             assert ("abort_requested" in found[job_id]) == job.is_abort_wanted or job.is_over
+            assert ("slot" in found[job_id]) == job.has_slot or job.is_over
             assert int(found[job_id].get("attempt", 0)) == job.attempt
             if job.is_running:
                 assert found[job_id]["token"] == job.token
         assert self.books.differences(self.space) == []
+        assert set(self.space.zset(ArqKeys.abort)) == self.asked
         held = {k: v for k, v in self.space.values.items() if k.startswith(f"{self.keys.prefix}unique:")}
         assert held == {f"{self.keys.prefix}unique:{k}": h.job_id for k, h in self.unique.items()}
 
@@ -445,8 +505,8 @@ class Jobs(Machine):
         self.do(self.redis.delete(self.keys.paused, self.keys.limits))
         self.paused.clear()
         for job_id in list(self.jobs):
-            self.kill_its_worker(job_id)
-            self.let_its_time_come(job_id)
+            self.lose(job_id)
+            self.make_due(job_id)
         for _ in range(20):
             for attempt in self.claim_all():
                 assert self.finish_as(attempt, "succeeded")

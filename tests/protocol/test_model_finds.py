@@ -6,6 +6,8 @@ from typing import Any
 
 from arqboard.protocol import ArqKeys, Outcome, Reader
 from arqboard.protocol.commands import Claimed, Commands, Ended, Later, Submission
+from arqboard.protocol.graph import Chain, Graph, Group, Step
+from arqboard.protocol.workflows import FlowState, Workflows
 
 QUEUE = ArqKeys.default_queue
 HOUR_MS = 3_600_000
@@ -85,3 +87,48 @@ async def test_a_deferred_job_that_its_functions_rate_holds_back_is_not_promoted
     await commands.promote()
     assert await redis.zscore(QUEUE, "later") == reserved
     assert await claim(commands) == []
+
+
+def step(name: str) -> Step:
+    return Step(Submission(function=name, queue=QUEUE, payload=name.encode()))
+
+
+async def test_a_group_whose_member_was_aborted_has_not_succeeded(commands: Commands, redis: Any) -> None:
+    wf = (await commands.begin(Graph.of(Group((step("a"), step("b"))), on_error="continue"))).job_id
+    await commands.abort(f"{wf}.1")
+    for attempt in await claim(commands):
+        await finish(commands, attempt, Outcome.SUCCEEDED)
+    info = await Workflows(redis).get(wf)
+    assert (info.state, str(info.error)) == (FlowState.FAILED, "MembersFailed: 1 of its jobs was aborted")
+
+
+async def test_a_member_retried_after_its_workflow_has_succeeded_leaves_that_as_it_is(
+    commands: Commands, redis: Any
+) -> None:
+    """What was passed over because of it stays so: nothing would start it."""
+    part = Chain((Group((Chain((step("a"), step("b"))), step("c"))), step("then")))
+    wf = (await commands.begin(Graph.of(part, on_error="continue"))).job_id
+    for attempt in await claim(commands):
+        await finish(commands, attempt, Outcome.FAILED if attempt.payload == b"a" else Outcome.SUCCEEDED)
+    [then] = await claim(commands)
+    await finish(commands, then, Outcome.SUCCEEDED)
+    workflows = Workflows(redis)
+    [failed] = [node for node in await workflows.nodes(wf) if node.state == "failed"]
+
+    await commands.retry(failed.id)
+    [again] = await claim(commands)
+    await finish(commands, again, Outcome.SUCCEEDED)
+    info = await workflows.get(wf)
+    assert (info.state, info.done, info.failed, info.skipped) == (FlowState.SUCCEEDED, 3, 0, 1)
+    assert await commands.flows_under_way() == (0, 0)
+
+
+async def test_an_empty_group_that_was_passed_over_is_not_counted_among_the_skipped_jobs(
+    commands: Commands, redis: Any
+) -> None:
+    wf = (await commands.begin(Graph.of(Chain((step("a"), Group(()), step("b"))), on_error="continue"))).job_id
+    [a] = await claim(commands)
+    await finish(commands, a, Outcome.FAILED)
+    assert (await Workflows(redis).get(wf)).skipped == 1
+    await commands.retry_workflow(wf)
+    assert (await Workflows(redis).get(wf)).skipped == 0

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, MultipleResults, invariant, multiple, precondition, rule
+from hypothesis.stateful import invariant, precondition, rule
 from keyspace import Flow, is_terminal, problems
-from model import LEASE_MS, MAX_CRASHES, QUEUE, Machine, run
+from model import CHOICES, LEASE_MS, MAX_CRASHES, QUEUE, Machine, pick, run
 
 from arqboard.protocol import Outcome
 from arqboard.protocol.commands import Claimed, Commands, Ended, Later, Submission
@@ -23,7 +23,7 @@ steps = st.builds(Step, st.just(Submission(function="f", queue=QUEUE, payload=b"
 parts: st.SearchStrategy[Part] = st.recursive(
     steps,
     lambda inner: st.one_of(
-        st.lists(inner, min_size=1, max_size=3).map(tuple).map(Chain), st.lists(inner, max_size=4).map(tuple).map(Group)
+        st.lists(inner, min_size=1, max_size=3).map(tuple).map(Chain), st.lists(inner, max_size=5).map(tuple).map(Group)
     ),
     max_leaves=12,
 )
@@ -45,68 +45,95 @@ def impatient(commands: Commands, redis: Any) -> Commands:
 class Flows(Machine):
     """Random graphs whose jobs end in any way, while they are aborted, retried and carried on bit by bit."""
 
-    attempts: Bundle[Claimed] = Bundle("attempts")
-    flows: Bundle[str] = Bundle("flows")
-
     def __init__(self, url: str) -> None:
         super().__init__(url)
         self.commands = impatient(self.commands, self.redis)
-        self.begun = 0
+        self.attempts: list[Claimed] = []
+        self.begun: list[str] = []
         self.walks: list[tuple[str, int]] = []
         self.seen: dict[str, str] = {}
 
-    @precondition(lambda self: self.begun < MAX_FLOWS)
-    @rule(target=flows, part=parts, on_error=st.sampled_from(["stop", "continue"]))
-    def begin(self, part: Part, on_error: Any) -> str:
-        self.begun += 1
-        graph = Graph.of(part, on_error=on_error)
-        return self.do(self.commands.begin(graph, workflow_id=f"wf{self.begun}", keep=KEEP_FLOWS)).job_id
+    def attempt(self, choice: int) -> Claimed:
+        """One that owns its job, mostly."""
+        running = {job.get("token") for job in self.space.jobs.values() if job["state"] == "running"}
+        return pick(choice, [a for a in self.attempts if a.token in running], self.attempts)
 
-    @rule(target=attempts, want=st.sampled_from([1, 2, 3, 20]))
-    def claim(self, want: int) -> MultipleResults[Claimed]:
+    def job_in(self, choice: int, states: str) -> str:
+        """A job in one of these states, mostly."""
+        jobs = self.space.jobs
+        return pick(choice, [i for i in sorted(jobs) if jobs[i]["state"] in states], sorted(jobs))
+
+    def flow_in(self, choice: int, states: str) -> str:
+        return pick(choice, [wf for wf in self.begun if (self.state_of(wf) or "gone") in states], self.begun)
+
+    @precondition(lambda self: len(self.begun) < MAX_FLOWS)
+    @rule(part=parts, on_error=st.sampled_from(["stop", "continue"]))
+    def begin(self, part: Part, on_error: Any) -> None:
+        wf = f"wf{len(self.begun)}"
+        begun = self.do(self.commands.begin(Graph.of(part, on_error=on_error), workflow_id=wf, keep=KEEP_FLOWS))
+        assert (begun.job_id, begun.is_new) == (wf, True)
+        self.begun.append(wf)
+
+    @precondition(lambda self: self.begun)
+    @rule(want=st.sampled_from([1, 3, 20]))
+    def claim(self, want: int) -> None:
         claim = self.commands.claim(QUEUE, "w1", want, lease_ms=LEASE_MS, max_crashes=MAX_CRASHES)
         jobs = self.do(claim).jobs
         for attempt in jobs:
             has_ended = self.state_of(attempt.workflow) in ("failed", "aborted")
             assert attempt.has_no_workflow == (has_ended and not attempt.is_aborted and not attempt.has_crashed_often)
-        return multiple(*jobs)
+        self.attempts += jobs
 
-    @rule(attempt=attempts, outcome=st.sampled_from(["succeeded"] * 4 + ["failed", "aborted"]))
-    def finish(self, attempt: Claimed, outcome: str) -> None:
-        self.finish_as(attempt, outcome)
+    @precondition(lambda self: self.attempts)
+    @rule(choice=CHOICES, outcome=st.sampled_from(["succeeded"] * 3 + ["failed", "failed", "aborted"]))
+    def finish(self, choice: int, outcome: str) -> None:
+        self.finish_as(self.attempt(choice), outcome)
 
-    @rule(ended=st.lists(attempts, min_size=2, max_size=6))
-    def finish_many_at_once(self, ended: list[Claimed]) -> None:
+    @precondition(lambda self: self.begun)
+    @rule(choices=st.lists(CHOICES, min_size=1, max_size=6))
+    def claim_and_finish_at_once(self, choices: list[int]) -> None:
+        self.claim(20)
+        self.space = self.look()
+        ended = [self.attempt(choice) for choice in choices if self.attempts]
         ends = [Ended(a.job_id, a.token, Outcome.SUCCEEDED, passed_on=b"p") for a in ended]
         self.do(self.commands.finish(ends, keep_jobs=1000, keep_jobs_ms=10**12))
 
-    @rule(attempt=attempts)
-    def run_again_later(self, attempt: Claimed) -> None:
+    @precondition(lambda self: self.attempts)
+    @rule(choice=CHOICES)
+    def run_again_later(self, choice: int) -> None:
+        attempt = self.attempt(choice)
         self.do(self.commands.retry_later([Later(attempt.job_id, attempt.token, 0, Outcome.RETRY)]))
 
-    @rule(attempt=attempts)
-    def kill_its_worker(self, attempt: Claimed) -> None:
+    @precondition(lambda self: self.attempts)
+    @rule(choice=CHOICES)
+    def kill_its_worker(self, choice: int) -> None:
+        attempt = self.attempt(choice)
         job = self.space.jobs.get(attempt.job_id)
         if job and job["state"] == "running":
             self.expire_lease(attempt.job_id)
 
     @rule()
+    @precondition(lambda self: self.space.set(self.keys.launching))
     def launch(self) -> None:
         self.do(self.commands._call("launch", BATCH))
 
     @rule()
+    @precondition(lambda self: self.space.set(self.keys.stopping))
     def sweep(self) -> None:
         self.do(self.commands._call("sweep", BATCH))
 
-    @rule(wf=flows)
-    def abort_workflow(self, wf: str) -> None:
+    @precondition(lambda self: self.begun)
+    @rule(choice=CHOICES)
+    def abort_workflow(self, choice: int) -> None:
+        wf = self.flow_in(choice, "running")
         state = self.state_of(wf)
         code = self.do(self.commands._call("abort_workflow", wf, ""))
         assert code == (-1 if state is None else 1 if state == "running" else -2)
 
-    @rule(wf=flows)
-    def begin_to_retry(self, wf: str) -> None:
-        self.retry_some(wf, 0)
+    @precondition(lambda self: self.begun)
+    @rule(choice=CHOICES)
+    def begin_to_retry(self, choice: int) -> None:
+        self.retry_some(self.flow_in(choice, "failed aborted"), 0)
 
     @precondition(lambda self: self.walks)
     @rule()
@@ -118,17 +145,20 @@ class Flows(Machine):
         if then > 0:
             self.walks.append((wf, then))
 
-    @rule(wf=flows, n=st.integers(0, 6))
-    def retry_job(self, wf: str, n: int) -> None:
-        self.refusal(self.commands.retry(f"{wf}.{n}"))
+    @precondition(lambda self: self.space.jobs)
+    @rule(choice=CHOICES)
+    def retry_job(self, choice: int) -> None:
+        self.refusal(self.commands.retry(self.job_in(choice, "failed aborted")))
 
-    @rule(wf=flows, n=st.integers(0, 6))
-    def abort_job(self, wf: str, n: int) -> None:
-        self.refusal(self.commands.abort(f"{wf}.{n}"))
+    @precondition(lambda self: self.space.jobs)
+    @rule(choice=CHOICES)
+    def abort_job(self, choice: int) -> None:
+        self.refusal(self.commands.abort(self.job_in(choice, "running retrying queued")))
 
-    @rule(wf=flows, n=st.integers(0, 6))
-    def discard_job(self, wf: str, n: int) -> None:
-        self.refusal(self.commands.discard(f"{wf}.{n}"))
+    @precondition(lambda self: self.space.jobs)
+    @rule(choice=CHOICES)
+    def discard_job(self, choice: int) -> None:
+        self.refusal(self.commands.discard(self.job_in(choice, "queued retrying failed")))
 
     def state_of(self, wf: str) -> str | None:
         return self.space.workflows.get(wf, {}).get("state")

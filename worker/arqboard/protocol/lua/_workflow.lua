@@ -70,10 +70,14 @@ local function be_ready(wf, n)
   end
 end
 
--- Its last node has its result. Of a group that is all, even if some of it failed.
+-- Its last node has its result. Of a group that is all, even if some of it failed or was aborted.
 local function end_well(wf, exit)
-  local failed = exit.members and tonumber(redis.call('HGET', flow_key(wf), 'failed') or 0) or 0
+  if not exit.members then return end_flow(wf, 'succeeded') end
+  local bad = redis.call('HMGET', flow_key(wf), 'failed', 'aborted')
+  local failed, aborted = tonumber(bad[1] or 0), tonumber(bad[2] or 0)
   if failed > 0 then end_flow(wf, 'failed', 'MembersFailed', failed .. ' of its jobs failed')
+  elseif aborted > 0 then
+    end_flow(wf, 'failed', 'MembersFailed', aborted .. ' of its jobs ' .. (aborted == 1 and 'was' or 'were') .. ' aborted')
   else end_flow(wf, 'succeeded') end
 end
 
@@ -152,19 +156,20 @@ local function wait_again(wf, join)
   return true
 end
 
--- What was passed over because of a node waits for it again.
+-- What was passed over because of a node waits for it again. Groups first, as there: an empty one also follows, and is
+-- no job.
 local function take_back(wf, n, node)
+  for _, join in ipairs(node.groups or {}) do
+    if mark_of(wf, join) == 's' then
+      set_mark(wf, join, '.')
+      take_back(wf, join, node_of(wf, join))
+    end
+  end
   for _, follower in ipairs(node.next or {}) do
     if mark_of(wf, follower) == 's' then
       set_mark(wf, follower, '.')
       bump(wf, 'skipped', -1)
       take_back(wf, follower, node_of(wf, follower))
-    end
-  end
-  for _, join in ipairs(node.groups or {}) do
-    if mark_of(wf, join) == 's' then
-      set_mark(wf, join, '.')
-      take_back(wf, join, node_of(wf, join))
     end
   end
   if node.join then wait_again(wf, node.join) end
@@ -223,7 +228,7 @@ local function node_reopened(wf, n)
   bump(wf, string.lower(mark) == 'f' and 'failed' or 'aborted', -1)
   bump(wf, 'live', 1)
   if f.state == 'failed' or f.state == 'aborted' then reopen_flow(wf) end
-  if mark == 'F' or mark == 'A' then take_back(wf, n, node_of(wf, n)) end
+  if f.state == 'running' and (mark == 'F' or mark == 'A') then take_back(wf, n, node_of(wf, n)) end
 end
 
 -- A workflow in which nothing runs, waits to start or can follow is over, whatever led to that (a job that was retried
