@@ -17,7 +17,7 @@ from arqboard.submitting import submit as submit_job
 from . import strictjson
 from .appkeys import COMMANDS, OVERVIEW, READER
 from .errors import BadInput
-from .guard import read_body
+from .guard import MAX_BODY, read_body
 from .jsonviews import function_json, job_json, queue_json, worker_json
 from .pages.job import id_of, readable
 from .pages.jobs import query_of
@@ -143,11 +143,13 @@ def _said(problem: Any, model: type[BaseModel]) -> str:
     return "is required" if problem["type"] == "missing" else str(problem["msg"])
 
 
-async def json_body(request: web.Request, *, max_depth: int = MAX_DEPTH + _AROUND) -> Any:
+async def json_body(request: web.Request, *, max_depth: int = MAX_DEPTH + _AROUND, most: int = MAX_BODY) -> Any:
     """The body as JSON. Raises BadInput, which says what is wrong with it and where."""
-    body = await read_body(request)
+    body = await read_body(request, most=most)
     try:
-        return strictjson.parse(body, max_depth=max_depth)
+        if len(body) <= MAX_BODY:
+            return strictjson.parse(body, max_depth=max_depth)
+        return await asyncio.to_thread(strictjson.parse, body, max_depth=max_depth)
     except strictjson.BadJson as error:
         raise BadInput(f"The body is not JSON that is taken here: {error}.", code="bad_json") from None
 

@@ -59,7 +59,8 @@ _CACHE = {
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
     """On every answer this application gives: pages, data, errors, files, 304."""
-    response.headers.update(HEADERS)
+    policy = response.headers.get("Content-Security-Policy", CSP)  # files of jobs say a stricter one
+    response.headers.update({**HEADERS, "Content-Security-Policy": policy})
     what = kind(request)
     if what == "static" and response.status >= HTTPStatus.BAD_REQUEST:
         what = "api"  # a missing file may be there after the next release
@@ -166,18 +167,29 @@ def _check_json(request: web.Request) -> None:
         )
 
 
-async def read_body(request: web.Request) -> bytes:
-    """The body, at most MAX_BODY of it and within BODY_SECONDS, whatever the host application allows."""
-    if (request.content_length or 0) > MAX_BODY:
-        raise web.HTTPRequestEntityTooLarge(MAX_BODY, request.content_length or 0)
+async def read_body(request: web.Request, *, most: int = MAX_BODY) -> bytes:
+    """The body, at most `most` bytes of it and within BODY_SECONDS, whatever the host application allows."""
+    if (request.content_length or 0) > most:
+        raise _too_large(most)
+    source = request.clone(client_max_size=most) if most > MAX_BODY else request
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            body = await request.read()
+            body = await source.read()
     except TimeoutError:
         raise web.HTTPRequestTimeout from None
-    if len(body) > MAX_BODY:
-        raise web.HTTPRequestEntityTooLarge(MAX_BODY, len(body))
+    except web.HTTPRequestEntityTooLarge:
+        raise _too_large(most) from None
+    if len(body) > most:
+        raise _too_large(most)
     return body
+
+
+def _too_large(most: int) -> BadInput:
+    return BadInput(
+        f"The body is too large: {most // 1024} kB are the most.",
+        code="too_large",
+        status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    )
 
 
 async def read_form(request: web.Request) -> dict[str, str]:

@@ -49,6 +49,7 @@ def job_json(app: web.Application, job: Job | Unreadable, attempts: Sequence[Att
         "workflow": job.workflow or None,
         "parent": job.parent or None,
         "retry_of": job.retry_of or None,
+        "retried_as": job.retried_as or None,
         "times": {
             "enqueued": iso(job.enqueued),
             "run_at": iso(job.run_at),

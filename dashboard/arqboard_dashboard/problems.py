@@ -105,7 +105,7 @@ def _of_ours(error: ArqboardError) -> Problem:
         case WorkerNotFound():
             return Problem(404, "worker_not_found", message, "No such worker")
         case BadWorkflow():
-            return Problem(422, "bad_workflow", message, "This workflow can't run", field=error.where)
+            return Problem(422, "bad_workflow", message, "This workflow can't run", error.where, error.fields)
         case ScheduleInUse():
             return Problem(409, "schedule_in_use", message, "Not now")
         case WrongState():

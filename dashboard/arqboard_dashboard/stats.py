@@ -17,9 +17,9 @@ from arqboard.protocol.stats import STEP_SECONDS, Step
 
 from .api import body_of, json_answer
 from .appkeys import COMMANDS, READER
-from .errors import BadInput
 from .guard import text_of
 from .jsonviews import Json, iso
+from .parameters import bad_parameter
 from .submission import known_function
 
 HOUR_MS = 3_600_000
@@ -45,7 +45,7 @@ async def stats(request: web.Request) -> web.Response:
     try:
         found = await reader.stats(function, since=since, step=step)
     except ValueError as error:
-        raise _bad("step", f"{error}; take a coarser step or a later since") from None
+        raise bad_parameter("step", f"{error}; take a coarser step or a later since") from None
     return json_answer({"function": function, **await _stats_json(reader, found)})
 
 
@@ -120,7 +120,7 @@ def _since(query: MultiMapping[str], now: int) -> int:
     ago = _AGO.fullmatch(text)
     since = now - int(ago[1]) * _UNIT_MS[ago[2]] if ago else _moment(text)
     if since > now:
-        raise _bad("since", f'"{text[:_MAX_TIME]}" is in the future')
+        raise bad_parameter("since", f'"{text[:_MAX_TIME]}" is in the future')
     return since
 
 
@@ -131,7 +131,7 @@ def _moment(text: str) -> int:
             return int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1000)
     except (ValueError, OverflowError):
         pass
-    raise _bad("since", f'"{text[:_MAX_TIME]}" is not a time; give 2026-11-22T10:00:00Z, or 15m, 24h or 7d')
+    raise bad_parameter("since", f'"{text[:_MAX_TIME]}" is not a time; give 2026-11-22T10:00:00Z, or 15m, 24h or 7d')
 
 
 def _step(query: MultiMapping[str]) -> Step | None:
@@ -141,8 +141,4 @@ def _step(query: MultiMapping[str]) -> Step | None:
             return step
     if text is None:
         return None
-    raise _bad("step", f'"{text[:60]}" is not a step; there are {", ".join(STEP_SECONDS)}')
-
-
-def _bad(field: str, message: str) -> BadInput:
-    return BadInput(message, code="bad_parameter", field=field, status=422)
+    raise bad_parameter("step", f'"{text[:60]}" is not a step; there are {", ".join(STEP_SECONDS)}')

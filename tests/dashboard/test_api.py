@@ -97,7 +97,8 @@ SHAPE: dict[str, Any] = {
     },
     "times": {"enqueued": str, "run_at": str, "started": (str, type(None)), "ended": (str, type(None))},
     "error": (dict, type(None)), "attempts": list, "paused": (str, type(None)), "priority": int,
-    "workflow": (str, type(None)), "parent": (str, type(None)), "retry_of": (str, type(None)), "phases": list,
+    "workflow": (str, type(None)), "parent": (str, type(None)), "retry_of": (str, type(None)),
+    "retried_as": (str, type(None)), "phases": list,
     "log_lines": int, "artefacts": int,
 }  # fmt: skip
 ERROR = {"type": str, "message": str, "traceback": str}

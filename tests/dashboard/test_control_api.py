@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from board import Client, MakeClient
 
-from arqboard.protocol import FunctionInfo, Outcome
+from arqboard.protocol import FunctionInfo, Keys, Outcome
 from arqboard.protocol.client import Client as Redis
 from arqboard.protocol.commands import (
     ArtefactReport,
@@ -260,3 +260,11 @@ async def test_a_job_is_submitted_with_a_priority_a_key_and_a_link(client: Clien
     assert (one["id"], two["repeated"]) == (two["id"], True)
     job = await said(client, "GET", f"/jobs/{one['id']}", 200)
     assert (job["priority"], job["retry_of"]) == (7, "old")
+
+
+async def test_a_unique_function_has_one_job_per_arguments(client: Client, redis: Redis, keys: Keys) -> None:
+    info = FunctionInfo.of("resize", resize, unique=True)
+    await redis.hset(keys.functions, "resize", info.model_dump_json())
+    one, two = [await said(client, "POST", "/jobs", 202, json={"function": "resize", "args": [1]}) for _ in range(2)]
+    other = await said(client, "POST", "/jobs", 202, json={"function": "resize", "args": [2]})
+    assert (one["id"], two["repeated"]) == (two["id"], True) and other["id"] != one["id"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import pytest
@@ -36,8 +37,12 @@ def step(function: str, *args: Any, **more: Any) -> dict[str, Any]:
     return {"function": function, "args": list(args), **more}
 
 
-CHORD = {"chord": {"group": [step("process", n) for n in range(3)], "then": step("finalize", title="x") | {"args": []}}}
-CHORD["chord"]["then"] = {"function": "finalize", "kwargs": {"title": "x"}}
+CHORD = {
+    "chord": {
+        "group": [step("process", n) for n in range(3)],
+        "then": {"function": "finalize", "kwargs": {"title": "x"}},
+    }
+}
 
 
 async def begin(client: Client, spec: Any, status: int = 202, **headers: str) -> Any:
@@ -130,8 +135,8 @@ async def test_workflows_are_listed_by_state_and_page(client: Client, commands: 
 async def test_nodes_of_a_wide_workflow_come_in_pages(client: Client, commands: Commands) -> None:
     told = await begin(client, {"group": [step("nothing") for _ in range(2100)]})
     flow = await read(client, told["url"])
-    rest = await read(client, f"{told['url']}?nodes_after={flow['nodes_next']}")
-    assert len(flow["nodes"]) + len(rest["nodes"]) == 2100 and rest["nodes_next"] is None
+    rest = await read(client, f"{told['url']}?start={flow['next']}")
+    assert len(flow["nodes"]) + len(rest["nodes"]) == 2100 and rest["next"] is None
 
 
 async def test_the_same_idempotency_key_begins_one_workflow(client: Client) -> None:
@@ -149,19 +154,23 @@ async def test_the_same_idempotency_key_begins_one_workflow(client: Client) -> N
         ({"chain": []}, "chain", "empty"),
         ({"chain": "abc"}, "chain", "has to be a list, not a text"),
         ({"chain": [step("proces", 1)]}, "chain[0].function", "process"),
-        ({"chain": [step("process", 1), step("process", "x")]}, "chain[1]", "level"),
-        ({"chain": [step("process")]}, "chain[0]", "chunk_id: is required"),
+        ({"chain": [step("process", 1), step("process", "x")]}, "chain[1].args[0]", "valid integer"),
+        ({"chain": [step("process")]}, "chain[0].kwargs.chunk_id", "is required"),
         ({"chain": [step("process", 1), step("process", chunk_id=1)]}, "chain[1].chunk_id", "there is no such key"),
-        ({"chain": [step("process", 1), {"function": "process", "kwargs": {"chunk_id": 1}}]}, "chain[1]", "fills this"),
+        (
+            {"chain": [step("process", 1), {"function": "process", "kwargs": {"chunk_id": 1}}]},
+            "chain[1].kwargs.chunk_id",
+            "fills this",
+        ),
         ({"chain": [step("process", 1), step("nothing")]}, "chain[1]", "no result can be passed on"),
         ({"chord": {"group": []}}, "chord", "group and then"),
         ({"group": [step("process", 1)], "chain": []}, "", "one of function"),
-        ({"group": [5]}, "group[0]", "not a int"),
+        ({"group": [5]}, "group[0]", "not a number"),
         ({"group": [None]}, "group[0]", "not null"),
-        ({"function": 7}, "function", "can't be a int"),
+        ({"function": 7}, "function", "can't be a number"),
         ({"function": "nothing", "priority": 99}, "priority", "0 to 9"),
-        ({"function": "nothing", "priority": True}, "priority", "can't be a bool"),
-        ({"function": "nothing", "defer_by": -1}, "defer_by", "0 to a year"),
+        ({"function": "nothing", "priority": True}, "priority", "can't be true"),
+        ({"function": "nothing", "defer_by": -1}, "defer_by", "0 to 31622400"),
         ({"function": "nothing", "on_error": "go"}, "on_error", "stop"),
         ({"function": "nothing", "name": 5}, "name", "text"),
         ({"group": [step("nothing")], "extra": 1}, "extra", "no such key"),
@@ -171,6 +180,39 @@ async def test_what_cannot_run_is_refused_where_it_is(client: Client, spec: Any,
     error = (await begin(client, spec, status=422))["error"]
     assert said in error["message"], error
     assert error.get("field", "") == field
+
+
+async def test_every_argument_that_does_not_fit_is_named_at_its_place(client: Client) -> None:
+    spec = {"chain": [step("process", "x", kwargs={"level": "high", "colour": "red"})]}
+    error = (await begin(client, spec, status=422))["error"]
+    assert set(error["fields"]) == {"chain[0].args[0]", "chain[0].kwargs.level", "chain[0].kwargs.colour"}
+
+
+async def test_a_step_goes_to_a_queue_that_exists(client: Client, redis: Redis, commands: Commands) -> None:
+    error = (await begin(client, step("nothing", queue="arq:job:x"), status=422))["error"]
+    assert (error["field"], 'no queue "arq:job:x"' in error["message"]) == ("queue", True)
+
+    await redis.sadd(commands.keys.queues, "mail")
+    told = await begin(client, step("nothing", queue="mail"))
+    assert (await read(client, f"/api/v1/jobs/{told['id']}.0"))["queue"] == "mail"
+
+
+async def test_ten_thousand_steps_fit_into_a_request_and_no_more(client: Client) -> None:
+    told = await begin(client, {"group": [step("process", n) for n in range(9_000)]})
+    assert (await read(client, told["url"]))["total"] == 9_000
+    body = b'{"function": "nothing", "args": ["' + b"x" * 5_000_000 + b'"]}'
+    answer = await client.post(FLOWS, data=io.BytesIO(body), headers={"Content-Type": "application/json"})
+    assert (answer.status, (await answer.json())["error"]["code"]) == (413, "too_large")
+
+
+async def test_a_record_that_cannot_be_read_spoils_its_own_row_only(
+    client: Client, redis: Redis, commands: Commands
+) -> None:
+    good, bad = [(await begin(client, step("nothing")))["id"] for _ in range(2)]
+    await redis.hset(commands.keys.workflow(bad), "state", "lost")
+    listed = {flow["id"]: flow["state"] for flow in (await read(client, FLOWS))["workflows"]}
+    assert listed == {good: "running", bad: "unreadable"}
+    assert "error" in await read(client, f"{FLOWS}/{bad}", status=422)
 
 
 @pytest.mark.parametrize("body", ["", "[]", "null", "5", '"text"', "{", '{"chain": NaN}', "[" * 5000])
@@ -196,7 +238,7 @@ async def test_an_unknown_workflow_is_not_found(client: Client, method: str, pat
 @pytest.mark.parametrize("query", ["state=lost", "limit=x", "after=x", "after=1~"])
 async def test_a_bad_query_is_refused(client: Client, query: str) -> None:
     assert (await client.get(f"{FLOWS}?{query}")).status == 422
-    assert (await client.get(f"{FLOWS}/none?nodes_after=x")).status == 422
+    assert (await client.get(f"{FLOWS}/none?start=x")).status == 422
 
 
 async def test_secrets_in_arguments_are_hidden(client: Client, redis: Redis, commands: Commands) -> None:

@@ -355,6 +355,26 @@ async def test_an_error_beside_the_soft_limit_in_a_group_is_not_hidden() -> None
     assert caught.value.subgroup(ValueError) is not None
 
 
+async def test_what_a_group_raises_beside_the_soft_limit_is_an_ordinary_group() -> None:
+    """Before Python 3.13 the limit is in it, which makes it a BaseExceptionGroup, and `except Exception` passes it."""
+
+    async def child() -> None:
+        try:
+            await forever(None)
+        finally:
+            raise ValueError("of the child")
+
+    async def job(ctx: object) -> None:
+        async with asyncio.TaskGroup() as outer, asyncio.TaskGroup() as group:
+            group.create_task(child())
+            outer.create_task(child())
+            await forever(ctx)
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await within(run_of(job), soft=0.03, hard=5)
+    assert caught.value.subgroup(lambda error: isinstance(error, SoftTimeLimit)) is None
+
+
 async def test_a_timeout_around_the_place_does_not_take_the_soft_limit_for_its_own() -> None:
     async def job(ctx: object) -> str:
         try:
@@ -694,6 +714,28 @@ async def test_pausing_twice_is_pausing_once() -> None:
     stopwatch.resume()
     stopwatch.resume()
     assert not stopwatch.is_paused
+
+
+async def test_a_pause_after_the_hard_limit_does_not_save_a_stubborn_job() -> None:
+    stopwatch, release = Stopwatch(), asyncio.Event()
+    given_up: list[BaseException] = []
+
+    async def stubborn(ctx: object) -> None:
+        while not release.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await release.wait()
+            stopwatch.pause()
+            stopwatch.resume()
+
+    run = run_of(stubborn)
+    task = asyncio.create_task(
+        within(run, soft=None, hard=0.02, stopwatch=stopwatch, grace=0.05, give_up=given_up.append)
+    )
+    with contextlib.suppress(AssertionError):
+        await eventually(lambda: given_up, within=5)
+    release.set()
+    await asyncio.wait({task})
+    assert [type(error) for error in given_up] == [HardTimeLimit]
 
 
 async def test_nothing_listens_to_the_stopwatch_after_the_end() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 from arq.connections import ArqRedis
+from arq.jobs import SerializationError
 from waiting import eventually
 
 from arqboard import (
@@ -22,6 +24,7 @@ from arqboard import (
     HardTimeLimit,
     JobAborted,
     JobExists,
+    JobHandle,
     NoBoard,
     Retry,
     SoftTimeLimit,
@@ -33,8 +36,9 @@ from arqboard import (
     submit_many,
     task,
 )
-from arqboard.protocol import Job, Outcome, Reader, State
+from arqboard.protocol import Job, JobNotFound, Outcome, Reader, State
 from arqboard.protocol.commands import Commands
+from arqboard.submitting import submit as submit_checked
 
 from .conftest import StartWorker
 
@@ -113,6 +117,33 @@ async def test_ten_jobs_go_in_one_call(start: StartWorker, board: Board) -> None
         await submit_many([square.s(1), square.s("x")])
 
 
+async def test_a_refused_job_stops_no_other_of_the_same_call(board: Board) -> None:
+    @task(name="square")
+    async def square(ctx: dict[str, Any], n: int) -> int:
+        return n * n
+
+    await square.options(job_id="taken").submit(1)
+    calls = [square.s(1), square.s(2).set(job_id="taken"), square.s(3)]
+    first, refused, last = await submit_many(calls, return_exceptions=True)
+    assert isinstance(first, JobHandle) and isinstance(refused, JobExists) and isinstance(last, JobHandle)
+    assert await last.status() is State.QUEUED
+    with pytest.raises(JobExists):
+        await submit_many([square.s(2).set(job_id="taken"), square.s(3).set(job_id="late")])
+    assert await board.job("late").status() is State.QUEUED
+
+
+async def test_a_result_that_cannot_be_written_down_is_an_error_where_it_is_awaited(
+    start: StartWorker, board: Board
+) -> None:
+    @task(name="opened")
+    async def opened(ctx: dict[str, Any]) -> object:
+        return threading.Lock()
+
+    await start(opened)
+    with pytest.raises(SerializationError, match="unable to serialize result"):
+        await (await opened.submit()).result(timeout=5)
+
+
 # Retries
 
 
@@ -182,6 +213,11 @@ async def test_a_failed_job_with_edited_arguments_is_a_new_linked_job(
     edited = await half.options(retry_of=failed.id).submit(4)
     assert await edited.result(timeout=5) == 2
     assert (await reader.get(edited.id)).retry_of == failed.id
+    assert (await reader.get(failed.id)).retried_as == edited.id
+
+    await half.options(retry_of="gone").submit(2)
+    with pytest.raises(JobNotFound):
+        await reader.get("gone")
 
 
 # Limits
@@ -201,7 +237,7 @@ async def test_the_soft_limit_is_raised_inside_so_the_job_can_clean_up(start: St
 
 
 async def test_a_soft_limit_that_is_let_through_fails_the_job(start: StartWorker, board: Board) -> None:
-    @task(name="slow", soft_timeout=0.05)
+    @task(name="slow", soft_timeout=timedelta(milliseconds=50), timeout=timedelta(minutes=1))
     async def slow(ctx: dict[str, Any]) -> None:
         await asyncio.Event().wait()
 
@@ -439,6 +475,8 @@ async def test_a_unique_task_has_one_job_per_arguments(start: StartWorker, board
     await start(sync_user)
     first, again, other = [await sync_user.submit(n) for n in (1, 1, 2)]
     assert (first.id == again.id, again.is_new, other.is_new) == (True, False, True)
+    info = (await board.reader.functions())["sync_user"]  # as the dashboard and the API submit it
+    assert (await submit_checked(board.commands, info, [1], {})).job_id == first.id
     release.set()
     await first.wait(timeout=5)
     assert (await sync_user.submit(1)).is_new

@@ -5,22 +5,21 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import inspect
-import json
 import pickle
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, ParamSpec, TypeVar, cast, overload
 
 from arq.connections import ArqRedis, RedisSettings, create_pool
-from arq.jobs import deserialize_result
+from arq.jobs import SerializationError, deserialize_result
 
 from .calls import write_call
 from .options import CallOptions, TaskOptions
 from .progress import current
 from .protocol.commands import Commands, Submission
-from .protocol.errors import ArqboardError
+from .protocol.errors import ArqboardError, JobExists, KeyReused
 from .protocol.graph import Graph, OnError
 from .protocol.job import Job, State
 from .protocol.keys import DEFAULT_PREFIX, ArqKeys, Keys
@@ -28,6 +27,7 @@ from .protocol.payload import preview_call
 from .protocol.reader import Reader
 from .protocol.workflows import FlowState, WorkflowInfo, Workflows
 from .remote import RemoteError
+from .submitting import one_of_its_kind
 
 if TYPE_CHECKING:
     from .workflow import Composable, Signature
@@ -81,16 +81,25 @@ class Board:
         done = await self.commands.submit(self.submission(call))
         return JobHandle(self, done.job_id, is_new=done.is_new)
 
-    async def submit_many(self, calls: Iterable[Signature[R]]) -> list[JobHandle[R]]:
-        """Queue many jobs, 500 in one call to Redis. Every call is checked before any is queued.
+    @overload
+    async def submit_many(
+        self, calls: Iterable[Signature[R]], *, return_exceptions: Literal[False] = False
+    ) -> list[JobHandle[R]]: ...
+    @overload
+    async def submit_many(
+        self, calls: Iterable[Signature[R]], *, return_exceptions: Literal[True]
+    ) -> list[JobHandle[R] | JobExists | KeyReused]: ...
+    async def submit_many(self, calls: Iterable[Signature[R]], *, return_exceptions: bool = False) -> list[Any]:
+        """Queue many jobs, 500 in one call to Redis. Every call is checked before any is queued: BadArguments.
 
-        Raises BadArguments; and, once all others are queued, JobExists or KeyReused for the first that was refused.
+        JobExists or KeyReused of one that is refused stops no other: the first is raised once all others are queued,
+        or, with `return_exceptions`, each stands in the place of its handle.
         """
         answers = await self.commands.submit_many([self.submission(call) for call in calls])
         refused = next((a for a in answers if isinstance(a, Exception)), None)
-        if refused:
+        if refused and not return_exceptions:
             raise refused
-        return [JobHandle(self, a.job_id, is_new=a.is_new) for a in answers if not isinstance(a, Exception)]
+        return [a if isinstance(a, Exception) else JobHandle(self, a.job_id, is_new=a.is_new) for a in answers]
 
     async def begin(
         self, flow: Composable, *, on_error: OnError = "stop", name: str = "", once: str = ""
@@ -109,7 +118,7 @@ class Board:
             args, kwargs = task.checker.check(args, kwargs, fed=is_fed)
         own = task.task_options if task else TaskOptions()
         shown_args, shown_kwargs = preview_call(args, kwargs, _names(call, is_fed=is_fed))
-        unique, window = _unique(call.function, shown_args, shown_kwargs, own, options, args, kwargs)
+        unique, window = _unique(call, own, args, kwargs)
         named = {"job_id": options.job_id} if options.job_id else {}
         expires = own.expires if options.expires is None else options.expires
         carried = replace(options, ignore_result=own.ignore_result or options.ignore_result or None).carried
@@ -171,7 +180,8 @@ class JobHandle(Generic[R]):
     async def result(self, timeout: float | None = None) -> R:
         """Wait for what the function returns, and raise what it raised.
 
-        Also raises JobAborted, ResultGone, TimeoutError after `timeout` seconds, JobNotFound.
+        Also raises JobAborted, ResultGone, TimeoutError after `timeout` seconds, JobNotFound, and arq's
+        SerializationError where the worker could not write the result down.
         """
         job = await self.wait(timeout)
         if job.state is State.ABORTED:
@@ -185,9 +195,11 @@ class JobHandle(Generic[R]):
 
     def _read(self, blob: bytes) -> Any:
         found = deserialize_result(blob, deserializer=self.board.deserializer)
-        if isinstance(found.result, BaseException) and not found.success:
+        if found.success:
+            return found.result
+        if isinstance(found.result, BaseException):
             raise found.result
-        return found.result
+        raise SerializationError(found.result)  # arq keeps these words in place of what it could not write
 
     async def abort(self) -> State:
         """ABORTED when it was waiting, RUNNING when its worker has been asked. Raises JobNotFound, WrongState."""
@@ -291,9 +303,18 @@ async def submit(
     return await task.submit(*args, **kwargs)
 
 
-async def submit_many(calls: Iterable[Signature[R]]) -> list[JobHandle[R]]:
+@overload
+async def submit_many(
+    calls: Iterable[Signature[R]], *, return_exceptions: Literal[False] = False
+) -> list[JobHandle[R]]: ...
+@overload
+async def submit_many(
+    calls: Iterable[Signature[R]], *, return_exceptions: Literal[True]
+) -> list[JobHandle[R] | JobExists | KeyReused]: ...
+async def submit_many(calls: Iterable[Signature[R]], *, return_exceptions: bool = False) -> list[Any]:
     """Queue many jobs in one call, see Board.submit_many."""
-    return await current_board().submit_many(calls)
+    board: Any = current_board()
+    return cast("list[Any]", await board.submit_many(calls, return_exceptions=return_exceptions))
 
 
 async def _until(ask: Callable[[], Awaitable[T]], is_over: Callable[[T], bool], timeout: float | None) -> T:
@@ -311,14 +332,15 @@ def _parent() -> str:
     return current().live.job_id
 
 
-def _names(call: Signature[Any], *, is_fed: bool) -> Sequence[str]:
-    """What positional arguments are called, so that secrets among them can be told by name."""
+def _names(call: Signature[Any], *, is_fed: bool = False, by_position: bool = False) -> Sequence[str]:
+    """What arguments are called in order, so that secrets among them can be told by name."""
     if call.task is None:
         return ()
     try:
-        names = list(inspect.signature(call.task.function).parameters)
+        parameters = inspect.signature(call.task.function).parameters
     except (ValueError, TypeError):
         return ()
+    names = [name for name, p in parameters.items() if not by_position or p.kind <= p.POSITIONAL_OR_KEYWORD]
     return names[2 if is_fed else 1 :]
 
 
@@ -330,16 +352,15 @@ def _defer_ms(options: CallOptions) -> int:
     return int((options.defer_by or 0) * 1000)
 
 
-def _unique(
-    function: str, shown_args: str, shown_kwargs: str, own: TaskOptions, options: CallOptions, *call: Any
-) -> tuple[str, int]:
+def _unique(call: Signature[Any], own: TaskOptions, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[str, int]:
     """The key that the job holds, "" for none, and for how long in ms, 0 while it waits or runs."""
+    options = call.call
     seconds = own.unique_for if options.unique_for is None else options.unique_for
     window = int((seconds or 0) * 1000)
     if options.unique_key:
         return options.unique_key, window
     if own.unique or seconds:
-        return f"{function}:{_digest(shown_args, shown_kwargs, json.dumps(call, default=repr, sort_keys=True))}", window
+        return one_of_its_kind(call.function, args, kwargs, _names(call, by_position=True)), window
     return "", 0
 
 

@@ -161,9 +161,11 @@ class _Deadline:
 
     def _ring(self) -> None:
         """The time may be over. In a pause it goes off too early, and again after it."""
+        if self._expired is not None:
+            return  # the alarm is that of the grace
         self._alarm.cancel()
         left = self._hard - self._stopwatch.elapsed
-        if self._stopwatch.is_paused or self._expired is not None:
+        if self._stopwatch.is_paused:
             return
         if left > 0:
             self._alarm = self._loop.call_later(left, self._ring)

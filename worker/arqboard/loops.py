@@ -43,10 +43,10 @@ class LoopRun:
         try:
             return await self._drive(_coroutine(self.plain()))
         except BaseExceptionGroup as group:
-            if self._is_alone_in(group):
-                assert self._interrupt is not None
-                raise self._interrupt from None
-            raise
+            error = self._unwrapped(group)
+            if error is group:
+                raise
+            raise error from None
         finally:
             self._is_over = True
 
@@ -124,10 +124,13 @@ class LoopRun:
     def _cancelling(self) -> int:
         return self._task.cancelling() if self._task is not None else 0
 
-    def _is_alone_in(self, group: BaseExceptionGroup[BaseException]) -> bool:
-        """Before Python 3.13 a TaskGroup wraps every exception that is not exactly CancelledError."""
-        error = self._interrupt
-        return error is not None and group.split(lambda found: found is error)[1] is None
+    def _unwrapped(self, group: BaseExceptionGroup[BaseException]) -> BaseException:
+        """Before Python 3.13 a TaskGroup wraps the interrupt, also beside the errors of its tasks, which go first."""
+        interrupt = self._interrupt
+        found, others = group.split(lambda error: error is interrupt)
+        if found is None or interrupt is None:
+            return group
+        return interrupt if others is None else others
 
 
 def _coroutine(called: Awaitable[Any]) -> Coroutine[Any, Any, Any]:

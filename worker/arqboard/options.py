@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, Self, TypedDict
 
 from .backoff import Backoff
@@ -42,15 +42,15 @@ class TaskKeywords(TypedDict, total=False):
     max_tries: int
     retry_on: tuple[type[BaseException], ...]
     backoff: Backoff
-    timeout: float | None
-    soft_timeout: float | None
+    timeout: float | timedelta | None
+    soft_timeout: float | timedelta | None
     priority: int
     concurrency: int | None
     unique: bool
-    unique_for: float | None
-    expires: float | None
+    unique_for: float | timedelta | None
+    expires: float | timedelta | None
     ignore_result: bool
-    keep_result: float | None
+    keep_result: float | timedelta | None
     keep_result_forever: bool | None
     queue: str | None
     on_success: Hook | None
@@ -64,14 +64,14 @@ class CallKeywords(TypedDict, total=False):
 
     job_id: str | None
     queue: str | None
-    defer_by: float | None
+    defer_by: float | timedelta | None
     defer_until: datetime | None
     priority: int | None
-    expires: float | None
+    expires: float | timedelta | None
     unique_key: str | None
-    unique_for: float | None
-    timeout: float | None
-    soft_timeout: float | None
+    unique_for: float | timedelta | None
+    timeout: float | timedelta | None
+    soft_timeout: float | timedelta | None
     max_tries: int | None
     ignore_result: bool | None
     retry_of: str | None
@@ -80,7 +80,7 @@ class CallKeywords(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class TaskOptions:
-    """Options of a task. Times are in seconds; None leaves a thing to the worker's settings.
+    """Options of a task. Times are in seconds, or a timedelta; None leaves a thing to the worker's settings.
 
     `max_tries`: how often it runs at most. `retry_on`: exceptions after which it runs again by itself, after
     `backoff`. `timeout` ends a job, `soft_timeout` raises SoftTimeLimit inside it. `run_in`: "loop" for coroutines,
@@ -114,6 +114,7 @@ class TaskOptions:
     on_progress: Hook | None = None
 
     def __post_init__(self) -> None:
+        _as_seconds(self, "timeout", "soft_timeout", "unique_for", "expires", "keep_result")
         for name in ("timeout", "soft_timeout", "unique_for", "expires"):
             _refuse(name, getattr(self, name), "more than 0 seconds", lambda value: value > 0)
         _refuse("max_tries", self.max_tries, "1 or more", lambda value: value >= 1)
@@ -136,7 +137,7 @@ class TaskOptions:
 
 @dataclass(frozen=True, slots=True)
 class CallOptions:
-    """What one call says for itself. Times are in seconds; what is None is as the task has it.
+    """What one call says for itself. Times are in seconds, or a timedelta; what is None is as the task has it.
 
     `defer_by` and `defer_until` (a datetime) delay the start. `unique_key` is a name that one job at a time may
     have. `once` is an idempotency key, `retry_of` the job that this one stands in for.
@@ -171,6 +172,7 @@ class CallOptions:
         return replace(self, **given)
 
     def __post_init__(self) -> None:
+        _as_seconds(self, "timeout", "soft_timeout", "unique_for", "expires", "defer_by")
         for name in ("timeout", "soft_timeout", "unique_for", "expires"):
             _refuse(name, getattr(self, name), "more than 0 seconds", lambda value: value > 0)
         _refuse("max_tries", self.max_tries, "1 or more", lambda value: value >= 1)
@@ -195,6 +197,13 @@ def carried(text: str) -> dict[str, Any]:
         return {n: v for n, v in found.items() if n in CARRIED and isinstance(v, (int, float, bool))}
     except (ValueError, AttributeError):
         return {}
+
+
+def _as_seconds(options: Any, *names: str) -> None:
+    for name in names:
+        value = getattr(options, name)
+        if isinstance(value, timedelta):
+            object.__setattr__(options, name, value.total_seconds())
 
 
 def _refuse(name: str, value: Any, allowed: str, is_fine: Callable[[Any], bool]) -> None:

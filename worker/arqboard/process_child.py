@@ -10,6 +10,7 @@ import asyncio
 import collections
 import concurrent.futures
 import contextlib
+import contextvars
 import ctypes
 import inspect
 import itertools
@@ -27,6 +28,7 @@ from importlib import import_module
 from typing import Any
 
 from .artefacts import NewArtefact
+from .limits import SoftTimeLimit
 from .live import Live
 from .logs import Line, LogCapture
 from .loops import LoopRun
@@ -96,7 +98,9 @@ class Link:
             case Answer(number, error):
                 self._answered(self._asked.pop(number, None), error)
             case Interrupt(error) if running is not None:
-                running.strike(unpack_error(error))
+                interrupt = unpack_error(error)
+                interrupt.__cause__ = None  # it was not raised yet, so its traceback says nothing
+                running.strike(interrupt)
             case Cancel() if running is not None:
                 running.strike(asyncio.CancelledError())
             case Hold(is_paused) if running is not None:
@@ -169,8 +173,11 @@ class Running:
         self._is_armed = False
 
     def raise_strike(self, *_signal: object) -> None:
+        """Of several the last one, since one signal may stand for two, and a cancellation comes last."""
         if self._is_armed and self._strikes:
-            raise self._strikes.popleft()
+            strike = self._strikes.pop()
+            self._strikes.clear()
+            raise strike
 
 
 class Teller:
@@ -262,21 +269,36 @@ class Worker:
         running = self._link.running
         assert running is not None
         signal.signal(signal.SIGUSR1, running.raise_strike)
+        # In a context of its own: the next job must not see what this one sets.
+        outcome = contextvars.copy_context().run(self._outcome, job, running)
+        self._link.say(Ended.of(outcome))
+
+    def _outcome(self, job: Job, running: Running) -> Outcome:
         try:
             function = resolve(job.reference)
             args, kwargs = pickle.loads(job.call)  # noqa: S301 - written by our worker
-        except Exception as error:  # noqa: BLE001 - importing and unpickling run user code
-            return self._link.say(Ended.of(Outcome(error)))
+        except BaseException as error:  # noqa: BLE001 - importing and unpickling run user code
+            return Outcome(error)
         live, ctx = Live(**job.live), unpacked(job.ctx)
-        if inspect.iscoroutinefunction(function):
-            outcome = asyncio.run(self._in_loop(running, live, function, ctx, args, kwargs))
-        else:
-            outcome = self._plain(running, live, function, ctx, args, kwargs)
-        return self._link.say(Ended.of(outcome))
+        if not inspect.iscoroutinefunction(function):
+            return self._plain(running, live, function, ctx, args, kwargs)
+        kept: list[Outcome] = []
+        try:
+            asyncio.run(self._in_loop(running, live, function, ctx, args, kwargs, kept.append))
+        except BaseException as error:  # noqa: BLE001 - such as a cancellation that came as the coroutine returned
+            kept.append(Outcome(error))
+        return kept[0]
 
     async def _in_loop(
-        self, running: Running, live: Live, function: Any, ctx: dict[str, Any], args: Any, kwargs: Any
-    ) -> Outcome:
+        self,
+        running: Running,
+        live: Live,
+        function: Any,
+        ctx: dict[str, Any],
+        args: Any,
+        kwargs: Any,
+        keep: Callable[[Outcome], None],
+    ) -> None:
         task = asyncio.current_task()
         assert task is not None
         teller = Teller(self._link, live, asyncio.get_running_loop())
@@ -284,23 +306,14 @@ class Worker:
         set_current(progress)
         run = LoopRun(function, ctx, args, kwargs)
 
-        def hit(error: BaseException) -> None:
-            if type(error) is asyncio.CancelledError:
-                task.cancel()
-            else:
-                run.interrupt(error)
-
         with listening(teller.log, live):
-            running.in_loop(hit, live)
+            running.in_loop(_hitter(run, task), live)
             try:
-                outcome = Outcome.with_value(await run.result())
-            except (Exception, asyncio.CancelledError, SystemExit) as error:  # noqa: BLE001 - the job's own code
-                while task.cancelling():
-                    task.uncancel()
+                keep(Outcome.with_value(await run.result()))
+            except BaseException as error:  # noqa: BLE001 - the job's own code
                 live.fail_chunks(error)
-                outcome = Outcome(error)
+                keep(Outcome(error))
         teller.say()
-        return outcome
 
     def _plain(
         self, running: Running, live: Live, function: Any, ctx: dict[str, Any], args: Any, kwargs: Any
@@ -319,6 +332,23 @@ class Worker:
             outcome = Outcome.of(call, running.disarm)
         side.call(teller.say)
         return outcome
+
+
+def _hitter(run: LoopRun, task: asyncio.Task[Any]) -> Callable[[BaseException], None]:
+    """How a strike reaches a coroutine."""
+    limits: list[SoftTimeLimit] = []
+
+    def hit(error: BaseException) -> None:
+        if isinstance(error, SoftTimeLimit):
+            limits.append(error)
+        if type(error) is not asyncio.CancelledError:
+            return run.interrupt(error)
+        for limit in limits:
+            limit.give_way()
+        task.cancel()
+        return None
+
+    return hit
 
 
 @contextlib.contextmanager
@@ -350,11 +380,17 @@ def die_with_parent() -> None:
             ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def _pass(*_signal: object) -> None:
+    """Do nothing."""
+
+
 def main() -> None:
     die_with_parent()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all of a terminal; the worker decides
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    link = Link(socket.socket(fileno=int(sys.argv[1])))
+    for number in (signal.SIGINT, signal.SIGTERM):  # a service manager sends them to all; the worker decides
+        signal.signal(number, _pass)  # not SIG_IGN, which the programs that jobs start would inherit
+    sock = socket.socket(fileno=int(sys.argv[1]))
+    sock.set_inheritable(False)
+    link = Link(sock)
     threading.Thread(target=link.hear, name="arqboard worker", daemon=True).start()
     worker = Worker(link)
     while True:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import pickle
 import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
@@ -38,6 +40,8 @@ logger = logging.getLogger("arqboard.processes")
 
 #: How long a cancelled job may take to end before its process is killed (seconds).
 GRACE = 10.0
+#: A child that has closed its line to the worker, but lives on, is ended after this time (seconds).
+CLOSED_FOR = 1.0
 #: What of `ctx` belongs to the worker's process.
 _NOT_SENT = ("progress", "redis")
 
@@ -78,6 +82,8 @@ class ProcessPool:
             raise ProcessDied("the worker is stopping, no process is started any more")
         child = await Child.start(self._forget)
         self._all.add(child)
+        if self._is_closed:
+            child.kill()
         return child
 
     def give_back(self, child: Child) -> None:
@@ -102,14 +108,17 @@ class ProcessPool:
 
 
 class Child(asyncio.Protocol):
-    """One child process, as seen from the worker."""
+    """One child process, as seen from the worker. It leads a group, in which the programs are that its jobs start."""
 
     def __init__(self, process: subprocess.Popen[bytes], on_end: Callable[[Child], None]) -> None:
         self._process = process
         self._on_end = on_end
         self._frames = FrameReader()
+        self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
-        self._gone: asyncio.Future[asyncio.Future[int]] = asyncio.get_running_loop().create_future()
+        self._pidfd: int | None = None
+        self._is_dying = self._is_dead = self._is_lost = False
+        self._gone: asyncio.Future[int] = self._loop.create_future()
         self.hear: Callable[[Any], None] | None = None
         """what takes its messages, while it has a job"""
 
@@ -119,35 +128,77 @@ class Child(asyncio.Protocol):
         with theirs:
             command = [sys.executable, "-m", "arqboard.process_child", str(theirs.fileno())]
             # In this thread: the kernel ends a child with the thread that started it (see process_child.py).
-            process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)  # noqa: ASYNC220, S603
+            process = subprocess.Popen(  # noqa: ASYNC220, S603
+                command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, process_group=0
+            )
         child = cls(process, on_end)
+        child._watch()
         ours.setblocking(False)
         try:
             await asyncio.get_running_loop().create_connection(lambda: child, sock=ours)
         except BaseException:
-            process.kill()
             ours.close()
+            child.connection_lost(None)
+            child.kill()
             raise
         child.say(Start(list(sys.path)))
         return child
 
     @property
     def is_alive(self) -> bool:
-        return not self._gone.done() and self._process.poll() is None
+        return not (self._is_dying or self._is_dead or self._is_lost)
 
     def say(self, message: Any) -> None:
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(frame(message))
 
     def kill(self) -> None:
-        """SIGKILL: at once, whatever it does."""
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+        """SIGKILL: at once, whatever it does, with all that its job has started."""
+        self._is_dying = True
+        if not self._is_dead:
+            self._kill_group()
+
+    def _kill_group(self) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # none of them is left
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     async def reaped(self) -> int:
         """Wait until it has ended; its exit code, negative for a signal."""
-        await asyncio.shield(self._gone)
-        return await asyncio.shield(self._gone.result())
+        return await asyncio.shield(self._gone)
+
+    # Its end: it has died, and all that it said has arrived
+
+    def _watch(self) -> None:
+        """Learn of its death from the system: a fork of it may hold the line to us for longer."""
+        with contextlib.suppress(AttributeError, OSError):  # Linux only, and not in every container
+            self._pidfd = os.pidfd_open(self._process.pid)
+            return self._loop.add_reader(self._pidfd, self._died)
+        return threading.Thread(target=self._wait, name="arqboard child", daemon=True).start()
+
+    def _wait(self) -> None:
+        self._process.wait()
+        with contextlib.suppress(RuntimeError):  # the loop has closed
+            self._loop.call_soon_threadsafe(self._died)
+
+    def _died(self) -> None:
+        if self._pidfd is not None:
+            self._loop.remove_reader(self._pidfd)
+            os.close(self._pidfd)
+        self._kill_group()  # before it is waited for: until then nobody else gets its number
+        self._process.wait()
+        self._is_dead = True
+        if self._transport is not None and not self._transport.is_closing():
+            with contextlib.suppress(OSError):  # what it has said still comes, and then the end
+                self._transport.get_extra_info("socket").shutdown(socket.SHUT_RD)
+        self._end()
+
+    def _end(self) -> None:
+        if not (self._is_dead and self._is_lost) or self._gone.done():
+            return
+        self._on_end(self)
+        self._gone.set_result(self._process.returncode)
+        if self.hear is not None:
+            self.hear(None)
 
     # asyncio.Protocol
 
@@ -161,11 +212,10 @@ class Child(asyncio.Protocol):
                 self.hear(message)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._on_end(self)
-        if not self._gone.done():  # it is waited for at once, so that it is no zombie
-            self._gone.set_result(asyncio.get_running_loop().run_in_executor(None, self._process.wait))
-        if self.hear is not None:
-            self.hear(None)
+        self._is_lost = True
+        self._end()
+        if not self._is_dead:
+            self._loop.call_later(CLOSED_FOR, self.kill)
 
 
 class ProcessRun:
@@ -307,9 +357,12 @@ class ProcessRun:
             setattr(live, name, value)
         if said.chunks is not None:
             _merge(live, said.chunks)
-        if said.lines:
-            self._on_log(said.lines)
-        self._on_live()
+        try:
+            if said.lines:
+                self._on_log(said.lines)
+            self._on_live()
+        except Exception:  # the job goes on, whatever becomes of its reports
+            logger.exception("%s: its progress could not be passed on", self)
 
     async def _answer(self, asked: Asked) -> None:
         """Settle or store what the child waits for."""

@@ -40,7 +40,7 @@ async def submit(
     unique_key: str | None = None,
 ) -> Submitted:
     """Check a call and queue it. `defer_by` is in seconds; `once` is an idempotency key; `retry_of` names the job that
-    this one stands in for; one job at a time has a `unique_key`.
+    this one stands in for; one job at a time has a `unique_key`, which a `unique` function gets by itself.
 
     Raises BadArguments, JobExists or KeyReused. `lax` takes numbers written as text, as forms send them.
     """
@@ -49,6 +49,7 @@ async def submit(
     names = [p.name for p in info.parameters if p.kind in ("positional", "normal")]
     shown_args, shown_kwargs = preview_call(call.args, call.kwargs, names)
     named: dict[str, Any] = {"job_id": job_id} if job_id else {}
+    unique = unique_key or (one_of_its_kind(info.name, call.args, call.kwargs, names) if _is_unique(info) else "")
     return await commands.submit(
         Submission(
             function=info.name,
@@ -66,10 +67,24 @@ async def submit(
             expires_ms=None if info.expires is None else round(info.expires * 1000),
             options='{"ignore_result": true}' if info.ignore_result else "",
             retry_of=retry_of or "",
-            unique=unique_key or "",
+            unique=unique,
+            window_ms=round((info.unique_for or 0) * 1000),
             **named,
         )
     )
+
+
+def one_of_its_kind(function: str, args: Sequence[Any], kwargs: Mapping[str, Any], names: Sequence[str]) -> str:
+    """The unique key of a call of a `unique` function: the same for the same arguments, whoever submits them.
+
+    `names` are those of the parameters that can be given by position.
+    """
+    named = {**dict(zip(names, args, strict=False)), **kwargs}
+    return f"{function}:{fingerprint(named, list(args[len(names) :]))[:32]}"
+
+
+def _is_unique(info: FunctionInfo) -> bool:
+    return info.unique or info.unique_for is not None
 
 
 def fingerprint(*request: Any) -> str:

@@ -197,7 +197,7 @@ def func(
     """arq's `func` with our options: for functions that are not decorated, or are named by their import path."""
     if isinstance(function, str):
         name, function = name or function, import_string(function)
-    given: dict[str, Any] = {**options, "timeout": _seconds(timeout), "keep_result": _seconds(keep_result)}
+    given: dict[str, Any] = {**options, "timeout": timeout, "keep_result": keep_result}
     given = {option: value for option, value in given.items() if value is not None}
     if isinstance(function, Task):
         known: Task[..., Any] = function  # pyright: ignore[reportUnknownVariableType] - of whatever parameters
@@ -233,10 +233,6 @@ def _with_rate(given: dict[str, Any], rate: str | Rate | None, burst: int) -> di
 
 def _own(known: Task[..., Any]) -> dict[str, Any]:
     return {name: getattr(known.task_options, name) for name in TaskOptions.__slots__}
-
-
-def _seconds(value: float | timedelta | None) -> float | None:
-    return value.total_seconds() if isinstance(value, timedelta) else value
 
 
 def _in_thread(function: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:

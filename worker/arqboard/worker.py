@@ -98,6 +98,8 @@ class Worker(arq.worker.Worker):
         self._checkers: dict[str, CallChecker] = {}
         self._processes: ProcessPool | None = None
         self.is_draining = False
+        self.has_started = asyncio.Event()
+        """set once `on_startup` is through"""
 
     # Running
 
@@ -133,6 +135,7 @@ class Worker(arq.worker.Worker):
             await self.on_startup(self.ctx)
         if self.toolkit.record and self.toolkit.log_lines:
             self.logs.start()  # after on_startup: logging.basicConfig does nothing once there is a handler
+        self.has_started.set()
 
     async def _start_duties(self) -> None:
         keys = Keys(self.toolkit.prefix)

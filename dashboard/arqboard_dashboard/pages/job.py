@@ -11,9 +11,9 @@ from arqboard.protocol import Job, JobNotFound, Reader, Unreadable
 from ..appkeys import READER
 from ..errors import Unreadable as UnreadableRecord
 from ..fragments import LOG_SHOWN
+from ..parameters import MAX_NAME
 from ..strictjson import is_text
 from ..views import JobView
-from .jobs import MAX_NAME
 from .shell import page
 
 

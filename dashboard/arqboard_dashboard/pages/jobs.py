@@ -11,16 +11,11 @@ from multidict import MultiMapping
 from arqboard.protocol import Page, Query, State
 
 from ..appkeys import OVERVIEW, READER, SETTINGS
-from ..errors import BadInput
 from ..guard import text_of
+from ..parameters import MAX_NAME, choice_of, cursor_of, limit_of, name_of
 from ..place import base, job_page
-from ..strictjson import is_text
 from ..views import JobsView, Tabs
 from .shell import Active, page, see_other
-
-MAX_LIMIT = 200
-#: Longest name of a function or queue, longest id or cursor that is looked up.
-MAX_NAME = 500
 
 
 async def home(request: web.Request) -> web.Response:
@@ -40,11 +35,11 @@ async def jobs(request: web.Request) -> web.Response:
 def query_of(query: MultiMapping[str]) -> Query:
     """The filters of a list, for pages and the API. Raises BadInput, which names the parameter."""
     return Query(
-        state=_state(text_of(query, "state")),
-        function=_name(query, "function"),
-        queue=_name(query, "queue"),
-        limit=_limit(text_of(query, "limit")),
-        after=_cursor(text_of(query, "after")),
+        state=choice_of(query, "state", State),
+        function=name_of(query, "function"),
+        queue=name_of(query, "queue"),
+        limit=limit_of(query),
+        after=cursor_of(query),
     )
 
 
@@ -89,46 +84,3 @@ def _active(query: Query) -> Active:
 
 def _title(query: Query) -> str:
     return f"{query.state.value.capitalize()} jobs" if query.state else "Jobs"
-
-
-def _state(text: str | None) -> State | None:
-    if text is None or text == "all":
-        return None
-    try:
-        return State(text)
-    except ValueError:
-        states = ", ".join(state.value for state in State)
-        raise _bad("state", f'"{text[:60]}" is not a state; there are {states}') from None
-
-
-def _name(query: MultiMapping[str], name: str) -> str | None:
-    text = text_of(query, name)
-    if text is not None and (len(text) > MAX_NAME or not is_text(text)):
-        raise _bad(name, f"no {name} has such a name")
-    return text
-
-
-def _limit(text: str | None) -> int:
-    if text is None:
-        return Query().limit
-    if not text.isascii() or not text.isdigit() or not 0 < len(text) < 10 or int(text) == 0:
-        raise _bad("limit", f'"{text[:60]}" is not a number of jobs; give 1 to {MAX_LIMIT}')
-    return min(int(text), MAX_LIMIT)
-
-
-def _cursor(text: str | None) -> str | None:
-    if text is None:
-        return None
-    score, _, job_id = text.partition("~")
-    digits = score.removeprefix("-")
-    if (
-        not (job_id and digits.isascii() and digits.isdigit() and len(digits) < 16)
-        or len(text) > MAX_NAME
-        or not is_text(text)
-    ):
-        raise _bad("after", f'"{text[:60]}" is not a place in the list; take it from the `next` of a page')
-    return text
-
-
-def _bad(field: str, message: str) -> BadInput:
-    return BadInput(message, code="bad_parameter", field=field, status=422)

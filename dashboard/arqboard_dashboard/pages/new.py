@@ -18,12 +18,12 @@ from ..calls import as_python, call_of, checked
 from ..errors import BadInput
 from ..forms import fields_of, option_fields, texts_of
 from ..guard import read_form, text_of
+from ..parameters import MAX_NAME
 from ..place import job_page
 from ..prefill import Prefill, from_job, from_query
 from ..submission import Options, known_function
 from ..views import NewJobView
 from .job import readable
-from .jobs import MAX_NAME
 from .shell import is_htmx, page, see_other
 
 

@@ -93,10 +93,13 @@ class WorkflowNotFound(ArqboardError):
 
 
 class BadWorkflow(ArqboardError):
-    """A workflow that can't be run as it was put together. The message says where and why."""
+    """A workflow that can't be run as it was put together. The message says where and why.
 
-    def __init__(self, where: str, why: str) -> None:
-        self.where = where
+    `fields` are all the places that are wrong, with why, where arguments are.
+    """
+
+    def __init__(self, where: str, why: str, fields: dict[str, str] | None = None) -> None:
+        self.where, self.fields = where, fields or {}
         super().__init__(f"{where}: {why}" if where else why)
 
 

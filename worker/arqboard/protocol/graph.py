@@ -87,7 +87,7 @@ class Graph:
     def of(cls, part: Part, *, name: str = "", on_error: OnError = "stop", source: str = "", parent: str = "") -> Self:
         """Raises BadWorkflow where a part has nothing in it, or there is too much."""
         if on_error not in ("stop", "continue"):
-            raise BadWorkflow("on_error", f'has to be "stop" or "continue", not {on_error!r}')
+            raise BadWorkflow("on_error", f'has to be "stop" or "continue", not {str(on_error)[:60]!r}')
         graph = cls(name or named(part), on_error, source, parent)
         graph.exit = graph._add(part, None, "workflow", 0)
         return graph

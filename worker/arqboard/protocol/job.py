@@ -138,7 +138,7 @@ ROW_FIELDS: tuple[str, ...] = (
     "attempt", "worker", "done", "total", "unit", "note", "phase", "reported", "base_done", "base_at", "chunk_total",
     "chunk_done", "chunk_failed", "chunk_running", "chunk_skipped", "chunk_size", "chunk_items", "error_type", "error",
     "result", "outcome", "abort_requested", "crashes", "source", "position", "version", "paused", "priority",
-    "workflow", "parent", "retry_of",
+    "workflow", "parent", "retry_of", "retried_as",
 )  # fmt: skip
 DETAIL_FIELDS: tuple[str, ...] = (*ROW_FIELDS, "traceback", "timeout", "phases", "log_lines", "artefacts")
 
@@ -200,6 +200,8 @@ class Job:
     """the job that submitted it"""
     retry_of: str = field(default="", kw_only=True)
     """the job that this one was made to stand in for, with other arguments"""
+    retried_as: str = field(default="", kw_only=True)
+    """the last job that was made to stand in for this one"""
 
     @property
     def can_retry(self) -> bool:
@@ -267,6 +269,7 @@ class Job:
             workflow=f.text("workflow", ""),
             parent=f.text("parent", ""),
             retry_of=f.text("retry_of", ""),
+            retried_as=f.text("retried_as", ""),
         )
 
 

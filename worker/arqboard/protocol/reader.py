@@ -178,7 +178,7 @@ class Reader(InsideReader):
         """One page of the list and how many there are. Raises ValueError for a bad cursor."""
         limit = max(1, min(query.limit, MAX_PAGE))
         index = self.keys.jobs(query.state, query.queue, query.function)
-        ids, cursor, total = await self._ids(index, limit, query.after)
+        ids, cursor, total = await self.ids(index, limit, query.after)
         rows = await self._rows(ids, ROW_FIELDS)
         jobs = [row if row is not None else Unreadable(i, "it has no record") for i, row in zip(ids, rows, strict=True)]
         return Page(jobs, str(cursor) if cursor else None, total)
@@ -190,7 +190,8 @@ class Reader(InsideReader):
             pipe.zrange(self.keys.jobs(q.state, q.queue, q.function), 0, min(q.limit, MAX_PAGE) - 1, desc=True)
         return [[i.decode(errors="replace") for i in ids] for ids in await pipe.execute()]
 
-    async def _ids(self, index: str, limit: int, after: str | None) -> tuple[list[str], Cursor | None, int]:
+    async def ids(self, index: str, limit: int, after: str | None) -> tuple[list[str], Cursor | None, int]:
+        """A page of an index, the highest score first: ids, where the next page begins, and how many there are."""
         pipe = self._redis.pipeline(transaction=False)
         pipe.zcard(index)
         if after is None:

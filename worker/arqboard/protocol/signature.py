@@ -61,6 +61,8 @@ class FunctionInfo(BaseModel):
     soft_timeout: float | None = None
     priority: int = 0
     expires: float | None = None
+    unique: bool = False
+    unique_for: float | None = None
     ignore_result: bool = False
     concurrency: int | None = None
     rate: str = ""

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from .client import Client
 from .errors import WorkflowNotFound
-from .job import ErrorInfo, Job
+from .job import ErrorInfo, Job, Unreadable
 from .keys import Keys
-from .reader import MAX_PAGE, Cursor, Reader
+from .reader import MAX_PAGE, Reader
 
-#: Results that are read in one command.
+#: Results or records that are read in one command.
 BATCH = 500
+#: Joins that are looked into at once.
+MAX_JOINS = 10_000
 FIELDS = (
     "state", "name", "created", "ended", "size", "total", "done", "failed", "aborted", "skipped", "exit", "on_error",
     "source", "parent", "error_type", "error", "error_at", "version", "live",
@@ -100,28 +103,24 @@ class Workflows:
 
     async def get(self, workflow_id: str) -> WorkflowInfo:
         """Raises WorkflowNotFound, or ValueError where the record can't be read."""
-        [found] = await self._many([workflow_id])
-        if found is None:
-            raise WorkflowNotFound(workflow_id)
-        return found
+        match (await self._many([workflow_id]))[0]:
+            case None:
+                raise WorkflowNotFound(workflow_id)
+            case Unreadable(why=why):
+                raise ValueError(f'The record of workflow "{workflow_id}" can\'t be read: {why}.')
+            case info:
+                return info
 
     async def page(
         self, state: FlowState | None = None, *, limit: int = 50, after: str | None = None
-    ) -> tuple[list[WorkflowInfo], str | None, int]:
+    ) -> tuple[list[WorkflowInfo | Unreadable], str | None, int]:
         """The newest first; the cursor of the next page, and how many there are. Raises ValueError for a bad cursor."""
-        limit, key = max(1, min(limit, MAX_PAGE)), self.keys.workflows(state)
-        cursor = Cursor.parse(after) if after else None
-        total = await self._redis.zcard(key)
-        upto = "+inf" if cursor is None else cursor.score
-        rows = await self._redis.zrevrangebyscore(key, upto, "-inf", start=0, num=limit + 200, withscores=True)
-        places = [Cursor(score, raw.decode(errors="replace")) for raw, score in rows]
-        if cursor is not None:
-            places = [p for p in places if (p.score, p.job_id) < (cursor.score, cursor.job_id)]
-        shown = places[:limit]
-        found = await self._many([p.job_id for p in shown])
-        return [w for w in found if w], (str(shown[-1]) if len(places) > limit else None), int(total)
+        limit = max(1, min(limit, MAX_PAGE))
+        ids, cursor, total = await self._reader.ids(self.keys.workflows(state), limit, after)
+        found = await self._many(ids)
+        return [w for w in found if w is not None], (str(cursor) if cursor else None), total
 
-    async def _many(self, ids: Sequence[str]) -> list[WorkflowInfo | None]:
+    async def _many(self, ids: Sequence[str]) -> list[WorkflowInfo | Unreadable | None]:
         pipe = self._redis.pipeline(transaction=False)
         for workflow_id in ids:
             pipe.hmget(self.keys.workflow(workflow_id), FIELDS)
@@ -134,16 +133,34 @@ class Workflows:
 
     async def nodes(self, workflow_id: str, *, start: int = 0, limit: int = 1000) -> list[NodeInfo]:
         """Nodes by number from `start` on, jobs and joins, each with its job once that exists."""
-        numbers = list(range(start, start + max(0, limit)))
-        pipe = self._redis.pipeline(transaction=False)
-        pipe.get(self.keys.marks(workflow_id))
-        pipe.hmget(self.keys.nodes(workflow_id), numbers or [0])
-        raw_marks, records = await pipe.execute()
-        marks = (raw_marks or b"").decode("ascii", "replace")
-        read = {n: _record(raw) for n, raw in zip(numbers, records, strict=False) if raw}
+        return await self.some(workflow_id, range(start, start + max(0, limit)))
+
+    async def some(self, workflow_id: str, numbers: Sequence[int]) -> list[NodeInfo]:
+        """The nodes of these numbers, as far as there are any."""
+        marks, read = await self.marks(workflow_id), await self._read(workflow_id, numbers)
         started = [n for n in read if marks[n : n + 1] != "." and "members" not in read[n]]
         jobs = await self._jobs(workflow_id, started)
         return [_node(workflow_id, n, record, marks[n : n + 1], jobs.get(n)) for n, record in read.items()]
+
+    async def joins(self, workflow_id: str, numbers: Collection[int]) -> dict[int, list[int]]:
+        """The members of those of these nodes that are joins, and of the joins among their members in turn."""
+        found: dict[int, list[int]] = {}
+        wanted = list(numbers)
+        while wanted and len(found) < MAX_JOINS:
+            read = await self._read(workflow_id, wanted[:MAX_JOINS])
+            joins = {n: record for n, record in read.items() if "members" in record}
+            found |= {n: record["members"] for n, record in joins.items()}
+            nested = (record["members"] for record in joins.values() if record.get("is_nested"))
+            wanted = [member for members in nested for member in members if member not in found]
+        return found
+
+    async def _read(self, workflow_id: str, numbers: Sequence[int]) -> dict[int, dict[str, Any]]:
+        pipe = self._redis.pipeline(transaction=False)
+        for first in range(0, len(numbers), BATCH):
+            pipe.hmget(self.keys.nodes(workflow_id), numbers[first : first + BATCH])
+        batches: list[list[bytes | None]] = await pipe.execute() if numbers else []
+        raw = [record for batch in batches for record in batch]
+        return {n: _record(record) for n, record in zip(numbers, raw, strict=True) if record}
 
     async def _jobs(self, workflow_id: str, numbers: Sequence[int]) -> dict[int, Job]:
         found: dict[int, Job] = {}
@@ -206,26 +223,31 @@ def job_id(workflow_id: str, number: int) -> str:
 
 
 def _record(raw: bytes) -> dict[str, Any]:
+    """A node as begin.lua was told it; {} where it can't be read."""
     try:
         found = json.loads(raw)
-    except ValueError:
+        numbers = [found.get("before") or 0, *found.get("members", ())]
+    except (ValueError, AttributeError, TypeError):
         return {}
-    return found if isinstance(found, dict) else {}  # pyright: ignore[reportUnknownVariableType] - JSON
+    return found if all(isinstance(number, int) for number in numbers) else {}
 
 
-def _info(workflow_id: str, values: Any) -> WorkflowInfo | None:
-    if isinstance(values, Exception) or values[0] is None:
+def _info(workflow_id: str, values: Any) -> WorkflowInfo | Unreadable | None:
+    if isinstance(values, Exception):
+        return Unreadable(workflow_id, "its key holds another type of value")
+    if values[0] is None:
         return None
     f = dict(zip(FIELDS, (v.decode(errors="replace") if v is not None else "" for v in values), strict=True))
-    number = {name: int(f[name] or 0) for name in FIELDS if (f[name] or "0").lstrip("-").isdigit()}
-    failed_at = f["error_at"]
+    if f["state"] not in set(FlowState):
+        return Unreadable(workflow_id, f"it has no state like {f['state'][:60]!r}")
+    number = {name: int(f[name]) for name in FIELDS if re.fullmatch(r"-?\d{1,15}", f[name], re.ASCII)}
     return WorkflowInfo(
         id=workflow_id, name=f["name"], state=FlowState(f["state"]), created=number.get("created", 0),
         ended=number.get("ended") or None, total=number.get("total", 0), done=number.get("done", 0),
         failed=number.get("failed", 0), aborted=number.get("aborted", 0), skipped=number.get("skipped", 0),
         size=number.get("size", 0), exit=number.get("exit", 0), on_error=f["on_error"], source=f["source"],
         parent=f["parent"], error=ErrorInfo(f["error_type"], f["error"]) if f["error_type"] else None,
-        failed_job=job_id(workflow_id, int(failed_at)) if failed_at.isdigit() else None,
+        failed_job=job_id(workflow_id, number["error_at"]) if "error_at" in number else None,
         version=number.get("version", 0),
     )  # fmt: skip
 

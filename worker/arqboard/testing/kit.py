@@ -85,11 +85,12 @@ class Kit:
         worker = self.worker = _KitWorker(**given)
         worker.allow_pick_jobs = False
         self._running = asyncio.create_task(worker.async_run())
-        while not (hasattr(worker, "leases") and worker.leases.is_fresh and hasattr(worker, "scheduler")):
-            if self._running.done():
-                await self._running
-                raise RuntimeError("the worker ended before it had started")
-            await asyncio.sleep(_LOOK_EVERY)
+        starting = asyncio.create_task(worker.has_started.wait())
+        await asyncio.wait({self._running, starting}, return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            starting.cancel()
+            await self._running
+            raise RuntimeError("the worker ended before it had started")
         self._listen(worker)
         return worker
 

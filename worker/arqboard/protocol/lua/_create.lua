@@ -7,6 +7,12 @@
 local GIVEN = { 'nonce', 'options', 'priority', 'workflow', 'node', 'parent', 'retry_of', 'unique', 'expires_at',
   'schedule' }
 
+-- The job that this one was made to stand in for says so too.
+local function link(id, by)
+  local known = redis.pcall('HEXISTS', job_key(id), 'state')
+  if known == 1 then change(id, 'retried_as', by) end
+end
+
 local function create(job)
   local id, fn, queue = job.id, job['function'], job.queue
   local old = redis.pcall('HMGET', job_key(id), 'state', 'queue', 'function')
@@ -28,4 +34,5 @@ local function create(job)
   index('*', queue, fn, job.enqueued, id)
   redis.call('SADD', prefix .. 'queues', queue)
   count('submitted', fn)
+  if (job.retry_of or '') ~= '' then link(job.retry_of, id) end
 end

@@ -1,0 +1,72 @@
+"""What a request may ask of a list: filters, how much of it, and from where. Mistakes are named after the parameter."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import TypeVar
+
+from multidict import MultiMapping
+
+from .errors import BadInput
+from .guard import text_of
+from .strictjson import is_text
+
+#: Rows of a page at most, and without a word about it.
+MAX_LIMIT, LIMIT = 200, 50
+#: Longest name or cursor that is looked up.
+MAX_NAME = 500
+Choice = TypeVar("Choice", bound=StrEnum)
+
+
+def choice_of(query: MultiMapping[str], name: str, choices: type[Choice]) -> Choice | None:
+    """One of these words; None where it is missing or `all`."""
+    text = text_of(query, name)
+    if text is None or text == "all":
+        return None
+    for choice in choices:
+        if choice == text:
+            return choice
+    raise bad_parameter(name, f'"{text[:60]}" is not a {name}; there are {", ".join(choices)}')
+
+
+def name_of(query: MultiMapping[str], name: str) -> str | None:
+    """A name that something can have."""
+    text = text_of(query, name)
+    if text is not None and (len(text) > MAX_NAME or not is_text(text)):
+        raise bad_parameter(name, f"no {name} has such a name")
+    return text
+
+
+def limit_of(query: MultiMapping[str], name: str = "limit", *, default: int = LIMIT, most: int = MAX_LIMIT) -> int:
+    """How many rows; more than the most are the most."""
+    text = text_of(query, name)
+    if text is None:
+        return default
+    if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or int(text) == 0:
+        raise bad_parameter(name, f'"{text[:60]}" is not a number of rows; give 1 to {most}')
+    return min(int(text), most)
+
+
+def number_of(query: MultiMapping[str], name: str, default: int = 0) -> int:
+    """A number from 0 on."""
+    text = text_of(query, name)
+    if text is None:
+        return default
+    if not re.fullmatch(r"\d{1,9}", text, re.ASCII):
+        raise bad_parameter(name, f'"{text[:60]}" is not a number from 0 on')
+    return int(text)
+
+
+def cursor_of(query: MultiMapping[str]) -> str | None:
+    """The `next` of the page before."""
+    text = text_of(query, "after")
+    if text is None:
+        return None
+    if len(text) > MAX_NAME or not re.fullmatch(r"-?[0-9]{1,15}~.+", text, re.DOTALL) or not is_text(text):
+        raise bad_parameter("after", f'"{text[:60]}" is not a place in the list; take it from the `next` of a page')
+    return text
+
+
+def bad_parameter(name: str, message: str) -> BadInput:
+    return BadInput(message, code="bad_parameter", field=name, status=422)
