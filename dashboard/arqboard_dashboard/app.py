@@ -104,7 +104,7 @@ def _go_live(app: web.Application) -> None:
         build=app[BUILD],
     )
     hub = app[HUB] = Hub(max_sockets=app[SETTINGS].max_sockets)
-    app[FEED] = Feed(app[PATIENT_REDIS], app[READER], app[COMMANDS], renderer, hub, overview)
+    app[FEED] = Feed(app, app[PATIENT_REDIS], app[READER], app[COMMANDS], renderer, hub, overview)
     app[VISITS] = Visits(app[GATE], hub)
     app[METRICS] = metrics.Metrics()
     metrics.watch(app)

@@ -19,12 +19,13 @@ from arqboard.protocol.commands import Commands
 
 from . import frames
 from .faults import Faults
-from .fragments import AWAY, METERS, SHOW_WORKER, Fragments, ids_in, is_running, kinds_of, of_kinds
+from .fragments import AWAY, METERS, METERS_OF_PAGES, SHOW_WORKER, Fragments, ids_in, is_running, kinds_of, of_kinds
 from .frames import Fragment
 from .lists import Lists
 from .subscription import Subscription
 
 if TYPE_CHECKING:
+    from aiohttp import web
     from redis.asyncio import Redis
 
     from .hub import Hub
@@ -54,11 +55,18 @@ class Feed:
     """What is true now, brought to the hub. `start()` and `stop()` frame its life."""
 
     def __init__(
-        self, redis: Redis, reader: Reader, commands: Commands, renderer: Renderer, hub: Hub, overview: Overview
+        self,
+        app: web.Application,
+        redis: Redis,
+        reader: Reader,
+        commands: Commands,
+        renderer: Renderer,
+        hub: Hub,
+        overview: Overview,
     ) -> None:
         self._reader, self._commands, self._hub, self._overview = reader, commands, hub, overview
         self._faults = Faults("The feed")
-        self._fragments = Fragments(reader, renderer, overview, self._faults)
+        self._fragments = Fragments(app, reader, renderer, overview, self._faults)
         self._lists = Lists(reader, hub)
         self._subscription = Subscription(redis, reader.keys.live, self._wake_up)
         self.position, self.epoch = 0, ""
@@ -75,6 +83,7 @@ class Feed:
         self._backoff = 0.0
         self._lists_changed = False
         self._changed_at = self._lists_at = self._meters_at = self._kpis_at = self._promoted_at = _NEVER
+        self._read_at: dict[str, float] = {}
 
     async def start(self) -> None:
         """Begin to follow. Redis may be away: that is a state to show, not an error."""
@@ -134,7 +143,8 @@ class Feed:
 
     async def _fetch(self, keys: Sequence[str]) -> dict[str, Fragment]:
         """What nobody has watched until now. A list has no fragment; which jobs are on top is noted."""
-        fetched = [await self._fragments.meter(key, self.position) for key in of_kinds(keys, METERS)]
+        read = [await self._meter(key) for key in of_kinds(keys, METERS)]
+        fetched = [fragment for fragment in read if fragment]
         for batch in _batches({job_id: kinds_of(job_id, keys) for job_id in ids_in(keys)}):
             fetched += await self._fragments.of_jobs(batch)
         await self._lists.note(keys)
@@ -254,7 +264,10 @@ class Feed:
             await self._lists.follow()
 
     async def _follow_meters(self) -> None:
-        """Tabs and tiles while things change, the sidebar every second: a worker dies without a word."""
+        """Tabs and tiles while things change, the sidebar every second: a worker dies without a word.
+
+        What else pages have, each in its own time.
+        """
         if not _is_over(self._meters_at, METERS_GAP):
             return
         self._meters_at = time.monotonic()
@@ -264,11 +277,33 @@ class Feed:
         if "kpis" in kinds or _is_over(self._kpis_at, KPIS_SECONDS):
             kinds.add("kpis")
             self._kpis_at = self._meters_at
-        for key in of_kinds(self._hub.topics, kinds):
-            fragment = await self._fragments.meter(key, self.position)
-            known = self._hub.fragments.get(key)
-            if known is None or known.html != fragment.html:
+        for key in [*of_kinds(self._hub.topics, kinds), *self._due_parts()]:
+            fragment, known = await self._meter(key), self._hub.fragments.get(key)
+            if fragment and (known is None or known.html != fragment.html):
                 self._publish_one(fragment)
+
+    def _due_parts(self) -> list[str]:
+        """Parts of pages whose time has come."""
+        is_busy = not _is_over(self._changed_at, SETTLE_SECONDS)
+        watched = of_kinds(self._hub.topics, METERS_OF_PAGES)
+        self._read_at = {key: self._read_at.get(key, _NEVER) for key in watched}
+        due: list[str] = []
+        for key, read_at in self._read_at.items():
+            meter = METERS_OF_PAGES[key.partition(":")[0]]
+            if _is_over(read_at, (meter.seconds if is_busy else meter.idle_seconds) - METERS_GAP / 2):
+                due.append(key)
+                self._read_at[key] = self._meters_at
+        return due
+
+    async def _meter(self, key: str) -> Fragment | None:
+        try:
+            fragment = await self._fragments.meter(key, self.position)
+        except AWAY:
+            raise
+        except Exception as error:  # noqa: BLE001 - one part that can't be made must not stop all others
+            self._faults.met(error)
+            return None
+        return fragment if fragment.html else None
 
     # What is new goes to the hub
 

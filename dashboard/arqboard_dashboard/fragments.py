@@ -13,9 +13,12 @@ from arqboard.protocol import Job, Query, Reader, State, Unreadable
 from arqboard.protocol.reader import MAX_PAGE
 
 from .frames import Fragment
+from .meters import all_meters
 from .views import Look, Tabs
 
 if TYPE_CHECKING:
+    from aiohttp import web
+
     from .faults import Faults
     from .overview import Overview
     from .render import Kind, Renderer
@@ -34,7 +37,8 @@ JOB_KINDS: tuple[Kind, ...] = (
 )  # fmt: skip
 #: These show whether the worker of a running job is alive.
 SHOW_WORKER = frozenset(("row", "hero"))
-METERS = frozenset(("tabs", "kpis", "side"))
+METERS_OF_PAGES = all_meters()
+METERS = frozenset(("tabs", "kpis", "side", *METERS_OF_PAGES))
 LISTS = frozenset(("list",))
 _IN_LISTS = frozenset(("prog", "row"))
 #: These stay the same while a job only makes progress.
@@ -44,7 +48,10 @@ _BY_VERSION = frozenset(("row", "attempts", "facts", "outcome"))
 class Fragments:
     """Makes the fragment of each key from what Redis says now."""
 
-    def __init__(self, reader: Reader, renderer: Renderer, overview: Overview, faults: Faults) -> None:
+    def __init__(
+        self, app: web.Application, reader: Reader, renderer: Renderer, overview: Overview, faults: Faults
+    ) -> None:
+        self._app = app
         self._reader, self._renderer, self._overview, self._faults = reader, renderer, overview, faults
         self._workers_at = float("-inf")
 
@@ -65,9 +72,12 @@ class Fragments:
         return [fragment for fragment in fragments if fragment]
 
     async def meter(self, key: str, position: int) -> Fragment:
-        """Tabs, tiles or sidebar, from values that are at most a second old. `position` dates the tabs."""
-        look = await self._overview.look()
+        """Tabs, tiles, sidebar or a page's own part, from values that are at most a second old."""
         kind, _, name = key.partition(":")
+        if kind in METERS_OF_PAGES:
+            html = await METERS_OF_PAGES[kind].read(self._app, name)
+            return Fragment(key, position, html, timed=True)
+        look = await self._overview.look()
         match kind:
             case "tabs":
                 query = parse_query(name)
@@ -152,6 +162,8 @@ def parse_key(key: str) -> tuple[str, str]:
             parse_query(name)
         case "kpis" | "side" if not colon:
             pass
+        case _ if kind in METERS_OF_PAGES:
+            METERS_OF_PAGES[kind].check(name)
         case _ if kind in JOB_KINDS and name:
             pass
         case _:

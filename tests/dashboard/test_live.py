@@ -43,7 +43,7 @@ async def site(redis: Redis, reader: Reader, hub: Hub) -> AsyncIterator[Site]:
     app = web.Application()
     app[BUILD], app[HUB], app[GATE] = "b1", hub, Gate(Settings.read())
     app[VISITS] = Visits(app[GATE], hub)
-    app[FEED] = Feed(redis, reader, Commands(redis, reader.keys), Renderer(), hub, overview)
+    app[FEED] = Feed(app, redis, reader, Commands(redis, reader.keys), Renderer(), hub, overview)
     app.router.add_get("/ws", live.socket)
 
     async def feeding(app: web.Application) -> AsyncIterator[None]:

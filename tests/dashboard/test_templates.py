@@ -16,7 +16,7 @@ EACH = pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative
 #: Names that a page or partial may be given; everything else must be set where it is used.
 GIVEN = {
     "shell", "look", "view", "oob", "job", "job_id", "marks", "attempts", "attempt", "tabs", "kpis", "side", "field",
-    "prefix", "name", "notes", "state", "message", "is_bad", "lines", "artefacts",
+    "prefix", "name", "notes", "state", "message", "is_bad", "lines", "artefacts", "place",
 }  # fmt: skip
 
 

@@ -25,7 +25,7 @@ FLASHES = {
     "paused": "The job stops before its next chunk.",
     "resumed": "The job goes on.",
 }
-Active = Literal["jobs", "failures", "new", ""]
+Active = Literal["jobs", "workflows", "queues", "workers", "schedules", "failures", "system", "new", ""]
 Theme = Literal["", "light", "dark"]
 
 
