@@ -112,7 +112,9 @@ async def test_a_change_between_the_page_and_its_socket_is_not_lost(page: Page, 
 async def test_an_older_rendering_never_overwrites_a_newer_one(page: Page, site: Site) -> None:
     [job_id] = await running_jobs(site, 1)
     await go_live(page, site.url())
-    old = await page.locator(f"#prog-{job_id}").evaluate("cell => cell.outerHTML")
+    cell = page.locator(f"#prog-{job_id}")
+    await expect(cell).not_to_have_attribute("data-v", "0")  # 0 after a change of data: nothing is older than that
+    old = await cell.evaluate("cell => cell.outerHTML")
     for done in (30, 60):
         site.stage.steps.put_nowait(done)
         await expect(page.locator(f"#job-{job_id} progress")).to_have_js_property("value", done)

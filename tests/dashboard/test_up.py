@@ -76,6 +76,11 @@ class Up:
         return await asyncio.wait_for(self.process.wait(), 30)
 
 
+def _hears_ctrl_c() -> None:
+    """As in a terminal, also where these tests run in the background, with SIGINT ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 StartUp = Callable[..., Awaitable[Up]]
 
 
@@ -92,6 +97,7 @@ async def start(tmp_path: Path) -> AsyncIterator[StartUp]:
                 cwd=tmp_path,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
+                preexec_fn=_hears_ctrl_c,
             )
             ends.push_async_callback(kill, process)
             up = Up(process, port, data)

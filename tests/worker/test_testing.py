@@ -16,7 +16,7 @@ from arqboard import Backoff, chain, chord, chunks, crontab, current, every, tas
 from arqboard.protocol import State
 from arqboard.testing import JobFailed, Kit, Seen, StillBusy, kit, recorder
 
-log = logging.getLogger("shop")
+log = logging.getLogger("shop.of_the_kit")
 log.setLevel(logging.INFO)
 
 
