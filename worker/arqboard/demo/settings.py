@@ -58,12 +58,12 @@ async def start_up(ctx: dict[str, Any]) -> None:
     ctx["data"] = SETTINGS.data / "demo"
     ctx["data"].mkdir(parents=True, exist_ok=True)
     ctx["mail_sink"], sites = MailSink(), AsyncExitStack()
+    ctx["sites"] = sites  # first of all, so that shut_down ends what has started should another one fail
     ctx["mail"] = MailServer.parse(SETTINGS.smtp_url) if SETTINGS.smtp_url else await ctx["mail_sink"].start()
     sites.push_async_callback(ctx["mail_sink"].stop)
     for name, site in (("site", DownloadSite()), ("website", Website(ctx["data"])), ("push", PushService())):
         ctx[name] = await site.start()
         sites.push_async_callback(site.stop)
-    ctx["sites"] = sites
 
 
 async def shut_down(ctx: dict[str, Any]) -> None:
