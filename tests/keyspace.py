@@ -89,8 +89,9 @@ class Keyspace:
 def problems(space: Keyspace) -> list[str]:
     """What is wrong with it: nothing, hopefully."""
     return [
-        *_index_problems(space), *_queue_problems(space), *_lock_problems(space), *_payload_problems(space),
-        *_position_problems(space), *_chunk_problems(space), *_unique_problems(space), *_leaks(space),
+        *_index_problems(space), *_failure_problems(space), *_queue_problems(space), *_lock_problems(space),
+        *_payload_problems(space), *_position_problems(space), *_chunk_problems(space), *_unique_problems(space),
+        *_leaks(space),
         *(f"workflow {wf}: {said}" for wf in space.workflows for said in _workflow_problems(space, wf)),
     ]  # fmt: skip
 
@@ -117,6 +118,31 @@ def _index_problems(space: Keyspace) -> Iterator[str]:
         found = set(space.zset(key))
         if found != expected.get(key, set()):
             yield f"{key} has {sorted(found)}, the jobs say {sorted(expected.get(key, set()))}"
+
+
+def _failure_problems(space: Keyspace) -> Iterator[str]:
+    """Each failed job is in its three groups and in no other; a group is listed by its newest job, while it has one."""
+    expected: dict[tuple[str, str], set[str]] = {}
+    for job_id, job in space.jobs.items():
+        if (job["state"] == "failed") != ("fingerprint" in job):
+            yield f"{job_id} is {job['state']}, its fingerprint is {job.get('fingerprint')}"
+        if "fingerprint" in job:
+            names = (job["fingerprint"], job.get("error_type", "unknown"), job["function"])
+            for group in zip(("fingerprint", "exception", "function"), names, strict=True):
+                expected.setdefault(group, set()).add(job_id)
+    for by in ("fingerprint", "exception", "function"):
+        groups = {name: ids for (kind, name), ids in expected.items() if kind == by}
+        newest = {name: max(int(space.jobs[i]["ended"]) for i in ids) for name, ids in groups.items()}
+        if space.zset(space.keys.failures(by)) != newest:
+            yield f"failures by {by} are {space.zset(space.keys.failures(by))}, the jobs say {newest}"
+        for name, ids in groups.items():
+            if set(space.zset(space.keys.failed(by, name))) != ids:
+                yield f"the failures of {name} are {set(space.zset(space.keys.failed(by, name)))}, the jobs say {ids}"
+            if space.keys.failure(by, name) not in space.values:
+                yield f"nothing is known of the failures of {name}"
+    listed = {key for key in space.values if key.startswith(f"{space.keys.prefix}failures:") and "/" in key}
+    if left := listed - {space.keys.failed(*group) for group in expected}:
+        yield f"{sorted(left)} are of no failed job"
 
 
 def _queue_problems(space: Keyspace) -> Iterator[str]:

@@ -18,7 +18,8 @@ from arq.worker import Function, JobExecutionFailed
 from .board import ResultGone, set_board
 from .bodies import run_of
 from .calls import Call, read_call
-from .limits import SoftTimeLimit, Stopwatch, within
+from .frames import own_frame
+from .limits import Run, SoftTimeLimit, Stopwatch, within
 from .options import TaskOptions, carried
 from .outcomes import (
     Aborted,
@@ -323,6 +324,7 @@ class Attempt:
             passed_on=self.passed_on if outcome is Outcome.SUCCEEDED else b"",
         )  # fmt: skip
 
+            frame=own_frame(error) if error is not None and outcome is Outcome.FAILED else "",
     def _preview(self, result: Any) -> str:
         return "" if result is None or self._ignores_result else preview(result)
 

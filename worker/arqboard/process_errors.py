@@ -6,21 +6,11 @@ import pickle
 import traceback
 from dataclasses import dataclass
 
+from .frames import RemoteTraceback, own_frame
 from .remote import RemoteError
 
 #: A chain of causes is cut here.
 MAX_CHAIN = 10
-
-
-class RemoteTraceback(Exception):
-    """The cause of an exception that comes from another process: it prints the traceback there."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self.text = text
-
-    def __str__(self) -> str:
-        return f'\n"""\n{self.text}"""'
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +45,19 @@ def pack_error(error: BaseException) -> bytes:
         seen.add(id(link))
         links.append(_link(link))
         link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
-    return pickle.dumps((links, _traceback(error)))
+    return pickle.dumps((links, _traceback(error), own_frame(error)))
 
 
 def unpack_error(data: bytes) -> BaseException:
     """The exception with its chain; at the chain's end is the traceback it had."""
-    links, text = pickle.loads(data)  # noqa: S301 - written by our child
+    links, text, frame = pickle.loads(data)  # noqa: S301 - written by our child
     errors = [link.error for link in links]
     for link, error, reason in zip(links, errors, errors[1:], strict=False):
         if link.is_cause:
             error.__cause__ = reason
         else:
             error.__context__ = reason
-    errors[-1].__cause__ = RemoteTraceback(text)
+    errors[-1].__cause__ = RemoteTraceback(text, frame)
     first: BaseException = errors[0]
     return first
 

@@ -215,7 +215,9 @@ class Ended:
     def told(self, passed_on: int) -> list[Any]:
         return [
             self.job_id, self.token, self.outcome.value, self.keep_result_ms, self.preview, self.error_type, self.error,
-            self.traceback, self.keep_lock_ms, passed_on,
+    frame: str = ""
+    """the innermost of the user's own code, as `module:function`, where the job has failed"""
+            self.traceback, self.keep_lock_ms, passed_on, self.frame,
         ]  # fmt: skip
 
 

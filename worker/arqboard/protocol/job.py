@@ -140,7 +140,10 @@ ROW_FIELDS: tuple[str, ...] = (
     "result", "outcome", "abort_requested", "crashes", "source", "position", "version", "paused", "priority",
     "workflow", "parent", "retry_of", "retried_as",
 )  # fmt: skip
-DETAIL_FIELDS: tuple[str, ...] = (*ROW_FIELDS, "traceback", "timeout", "phases", "log_lines", "artefacts")
+DETAIL_FIELDS: tuple[str, ...] = (
+    *ROW_FIELDS, "traceback", "timeout", "phases", "log_lines", "log_warnings", "log_errors", "artefacts",
+    "fingerprint",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +213,8 @@ class Job:
     @property
     def can_abort(self) -> bool:
         return not self.state.is_terminal
+    fingerprint: str = field(default="", kw_only=True)
+    """of a failed job: which failures it is one of; see failures.py"""
 
     @property
     def can_pause(self) -> bool:
@@ -290,6 +295,7 @@ class _Fields:
             return default
         return value.decode(errors="replace")
 
+            fingerprint=f.text("fingerprint", ""),
     def number(self, name: str, default: int | None = None) -> int:
         value = self.maybe(name)
         if value is None:

@@ -64,6 +64,28 @@ class Keys:
 
     def stats_hour(self, hour: int) -> str:
         return f"{self.prefix}stats:hour:{hour}"
+    def failures(self, by: str) -> str:
+        """Groups (by fingerprint, exception or function) that have failed jobs, by the newest failure of each."""
+        return f"{self.prefix}failures:{by}"
+
+    def failed(self, by: str, name: str) -> str:
+        """The jobs of one group by when they failed."""
+        if by == "function":
+            return self.jobs("failed", function=name)
+        return f"{self.failures(by)}/{_segment(name)}"
+
+    def failure(self, by: str, name: str) -> str:
+        """Hash: what is known of a group, kept for 90 days after its last failure."""
+        return f"{self.prefix}failure:{by}/{_segment(name)}"
+
+    def undo(self, batch: str) -> str:
+        """Hash: job → what can be taken back of what was done to it; gone by itself after a while."""
+        return f"{self.prefix}undo:{batch}"
+
+    def deleted(self, job_id: str) -> str:
+        """The record of a deleted job while it can be brought back; gone by itself after that."""
+        return f"{self.prefix}deleted:{job_id}"
+
 
     def stats_day(self, day: int) -> str:
         return f"{self.prefix}stats:day:{day}"

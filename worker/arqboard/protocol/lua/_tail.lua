@@ -70,7 +70,10 @@ local function index(state, queue, fn, score, id)
 end
 
 local function unindex(state, queue, fn, id)
+--@include _failures
+
   local keys = indexes(state, queue, fn)
+  if state == 'failed' then leave_groups(id, fn) end
   zrem(keys[1], id)
   zrem(keys[2], id)
   zrem(keys[3], id)
@@ -94,7 +97,9 @@ end
 local function announce()
   write_counts()
   settle()
+  write_groups()
   if not position then return end
+  settle_groups()
   redis.call('SET', prefix .. 'position', position)
   redis.call('SET', prefix .. 'epoch', now, 'NX')
   if redis.call('ZCARD', prefix .. 'changes') > 101000 then

@@ -3,8 +3,9 @@
 -- ARGV  1 prefix  2 ended jobs to keep  3 ms to keep them  4 the ends, a JSON list of lists: id, token, outcome
 --       (succeeded, failed, aborted), ms to keep the result (-1 for ever, 0 not at all), result preview, error type,
 --       error, traceback, ms to keep arq's lock (cron jobs; else 0), which of the further arguments is what the next
---       step of its workflow gets (0: none); then the result blob or "" of each, then what next steps get.
---       One JSON text, since ten arguments a job cost the client more than all the rest of the call.
+--       step of its workflow gets (0: none), where in the user's own code it failed (module:function) or ""; then the
+--       result blob or "" of each, then what next steps get.
+--       One JSON text, since eleven arguments a job cost the client more than all the rest of the call.
 -- Returns one number per job: 1 written, 2 written earlier (a lost reply), 0 discarded: another attempt owns the job
 --       or it has ended; the late end is kept among the attempts.
 -- Announces each. The steps of a workflow that wait for these jobs are enqueued here, so nothing can fall between.
@@ -53,7 +54,10 @@ local function write(id, ended, blob, job)
   end
   count(outcome, job[3])
   count_time('run', job[3], math.max(0, now - tonumber(job[5])))
-  if outcome == 'failed' then count_error(job[3], ended[6]) end
+  if outcome == 'failed' then
+    count_error(job[3], ended[6])
+    note_failure(id, job[3], ended[6], ended[7], ended[11])
+  end
 end
 
 local function discard(id, ended)
