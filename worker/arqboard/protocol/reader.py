@@ -1,4 +1,4 @@
-"""Reads jobs from our own indexes. O(rows shown), at most three round trips a page, no SCAN, no pickles."""
+"""Reads jobs, and what surrounds them, from our own indexes. O(rows shown), few round trips, no SCAN, no pickles."""
 
 from __future__ import annotations
 
@@ -9,37 +9,27 @@ from typing import Any, Literal
 
 from redis.exceptions import ResponseError
 
-from .client import Client
 from .errors import JobNotFound
-from .inside import InsideReader
 from .job import DETAIL_FIELDS, ROW_FIELDS, Attempt, Job, State, Unreadable
-from .keys import ArqKeys, Keys
-from .scripts import register
+from .keys import ArqKeys
+from .listing import MAX_PAGE, Cursor, ListReader, Page, Query, Sort
 from .signature import FunctionInfo
 from .stats import BUCKETS, Deploy, Stats, Step, Totals, read_deploys, read_stats, read_totals
 
-#: More rows than this are never read for one page.
-MAX_PAGE = 200
+__all__ = [
+    "MAX_PAGE",
+    "Changes",
+    "Cursor",
+    "MinuteStats",
+    "Page",
+    "Query",
+    "QueueInfo",
+    "Reader",
+    "Sort",
+    "WorkerInfo",
+]
 #: How many attempts of one job are read. A job can have more; the newest are shown.
 MAX_ATTEMPTS = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """Which jobs: all that match every given filter, newest first."""
-
-    state: State | None = None
-    function: str | None = None
-    queue: str | None = None
-    limit: int = 50
-    after: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    jobs: list[Job | Unreadable]
-    next: str | None
-    total: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +80,10 @@ class WorkerInfo:
     rss: int
     draining: bool = False
     """it claims no more"""
+    python: str = ""
+    arq: str = ""
+    release: str = ""
+    """what is deployed, where the settings say it"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,30 +99,8 @@ class MinuteStats:
     wait: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """Where a page ended: a score and the id that had it. Written into URLs as `score~id`."""
-
-    score: float
-    job_id: str
-
-    @classmethod
-    def parse(cls, text: str) -> Cursor:
-        score, sep, job_id = text.partition("~")
-        if not sep or not job_id:
-            raise ValueError(f'"{text[:60]}" is not a place in the list; it looks like 1764000000000~jobid')
-        return cls(float(int(score)), job_id)
-
-    def __str__(self) -> str:
-        return f"{int(self.score)}~{self.job_id}"
-
-
-class Reader(InsideReader):
+class Reader(ListReader):
     """Everything a dashboard may know, from one Redis client that it does not own."""
-
-    def __init__(self, redis: Client, keys: Keys | None = None) -> None:
-        super().__init__(redis, keys)
-        self._read_rows = register(redis, "rows")
 
     # One job and many
 
@@ -166,72 +138,6 @@ class Reader(InsideReader):
         except ResponseError:
             return ""
 
-    async def _rows(self, job_ids: Sequence[str], fields: tuple[str, ...]) -> list[Job | Unreadable | None]:
-        if not job_ids:
-            return []
-        rows = await self._read_rows(args=[self.keys.prefix, len(job_ids), *job_ids, *fields])
-        return [_parse(job_id, fields, row) for job_id, row in zip(job_ids, rows, strict=True)]
-
-    # Lists
-
-    async def page(self, query: Query) -> Page:
-        """One page of the list and how many there are. Raises ValueError for a bad cursor."""
-        limit = max(1, min(query.limit, MAX_PAGE))
-        index = self.keys.jobs(query.state, query.queue, query.function)
-        ids, cursor, total = await self.ids(index, limit, query.after)
-        rows = await self._rows(ids, ROW_FIELDS)
-        jobs = [row if row is not None else Unreadable(i, "it has no record") for i, row in zip(ids, rows, strict=True)]
-        return Page(jobs, str(cursor) if cursor else None, total)
-
-    async def top_ids(self, queries: Sequence[Query]) -> list[list[str]]:
-        """The ids on the first page of each query: how the feed sees that a list has changed."""
-        pipe = self._redis.pipeline(transaction=False)
-        for q in queries:
-            pipe.zrange(self.keys.jobs(q.state, q.queue, q.function), 0, min(q.limit, MAX_PAGE) - 1, desc=True)
-        return [[i.decode(errors="replace") for i in ids] for ids in await pipe.execute()]
-
-    async def ids(self, index: str, limit: int, after: str | None) -> tuple[list[str], Cursor | None, int]:
-        """A page of an index, the highest score first: ids, where the next page begins, and how many there are."""
-        pipe = self._redis.pipeline(transaction=False)
-        pipe.zcard(index)
-        if after is None:
-            pipe.zrange(index, 0, limit, desc=True, withscores=True)
-            total, found = await pipe.execute()
-        else:
-            total, found = await self._ids_after(index, Cursor.parse(after), limit + 1)
-        rows = [Cursor(score, raw.decode(errors="replace")) for raw, score in found]
-        more = len(rows) > limit
-        shown = rows[:limit]
-        return [c.job_id for c in shown], (shown[-1] if more else None), int(total)
-
-    async def _ids_after(self, index: str, cursor: Cursor, want: int) -> tuple[int, list[tuple[bytes, float]]]:
-        """Keyset paging: rows below the cursor, whether or not the row it names is still there."""
-        pipe = self._redis.pipeline(transaction=False)
-        pipe.zcard(index)
-        pipe.zscore(index, cursor.job_id)
-        pipe.zrevrank(index, cursor.job_id)
-        total, score, rank = await pipe.execute()
-        if rank is not None and score == cursor.score:
-            return total, await self._redis.zrange(index, rank + 1, rank + want, desc=True, withscores=True)
-        found: list[tuple[bytes, float]] = []
-        offset = 0
-        while len(found) < want:
-            batch = await self._redis.zrevrangebyscore(
-                index, cursor.score, "-inf", start=offset, num=MAX_PAGE, withscores=True
-            )
-            found += [(m, s) for m, s in batch if (s, m) < (cursor.score, cursor.job_id.encode())]
-            offset += len(batch)
-            if len(batch) < MAX_PAGE:
-                break
-        return total, found[:want]
-
-    async def counts(self, queue: str | None = None, function: str | None = None) -> dict[State, int]:
-        """How many jobs are in each state, under the given filters. One round trip."""
-        pipe = self._redis.pipeline(transaction=False)
-        for state in State:
-            pipe.zcard(self.keys.jobs(state, queue, function))
-        return dict(zip(State, await pipe.execute(), strict=True))
-
     # What moves
 
     async def changes_since(self, position: int, epoch: str, *, limit: int = 5000) -> Changes:
@@ -256,11 +162,6 @@ class Reader(InsideReader):
         """The newest position and the epoch it belongs to."""
         raw_position, raw_epoch = await self._redis.mget(self.keys.position, self.keys.epoch)
         return int(raw_position or 0), (raw_epoch or b"").decode(errors="replace")
-
-    async def now_ms(self) -> int:
-        """Redis' clock. Ages are measured against it, never against a local clock."""
-        seconds, micros = await self._redis.time()
-        return int(seconds * 1000 + micros // 1000)
 
     # What there is
 
@@ -362,20 +263,11 @@ def _since(held: dict[bytes, bytes], kind: str) -> dict[str, int]:
     return found
 
 
-def _parse(job_id: str, fields: tuple[str, ...], row: Any) -> Job | Unreadable | None:
-    if row is None:
-        return Unreadable(job_id, "its key holds another type of value")
-    if all(value is None for value in row):
-        return None
-    try:
-        return Job.from_hash(job_id, dict(zip(fields, row, strict=True)))
-    except ValueError as error:
-        return Unreadable(job_id, str(error))
-
-
 def _worker(worker_id: str, seen: int, now: int, blob: Any) -> WorkerInfo | None:
     try:
         d = {k.decode(): v.decode(errors="replace") for k, v in blob.items()}
+        if not d:  # its record has expired, and no other worker has cleared its name away
+            return None
         return WorkerInfo(
             id=worker_id, host=d.get("host", ""), pid=int(d.get("pid", 0)), queue=d.get("queue", ""),
             slots=int(d.get("slots", 0)), running=[str(i) for i in json.loads(d.get("running", "[]"))],
@@ -383,7 +275,8 @@ def _worker(worker_id: str, seen: int, now: int, blob: Any) -> WorkerInfo | None
             seen=seen, alive=now - seen < 3000 * float(d.get("heartbeat", 2)),
             done=int(d.get("done", 0)), failed=int(d.get("failed", 0)),
             version=d.get("version", ""), lag_ms=float(d.get("lag_ms", 0)), rss=int(d.get("rss", 0)),
-            draining=d.get("draining") == "1",
+            draining=d.get("draining") == "1", python=d.get("python", ""), arq=d.get("arq", ""),
+            release=d.get("release", ""),
         )  # fmt: skip
     except (ValueError, TypeError, AttributeError):
         return None
