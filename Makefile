@@ -12,7 +12,7 @@ CONSTRAINTS := $(if $(LOCKED),-c requirements-dev.lock)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup test browser check bench screenshots lock clean
+.PHONY: help run setup test browser check bench screenshots messages lock clean
 
 help:  ## List what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ bench: $(VENV)/installed-dev browser  ## Measure what docs/performance.md says
 
 screenshots: $(VENV)/installed-dev browser  ## Take the pictures of the README anew
 	$(BIN)/python docs/screenshots.py
+
+messages: $(VENV)/installed-dev  ## Bring the catalogues in locale/ up to date with templates and pages
+	$(BIN)/python tools/messages.py
 
 lock: $(VENV)/installed-dev  ## Write down the versions in .venv as those we test with
 	$(BIN)/python -m pip --disable-pip-version-check freeze --exclude-editable > requirements-dev.lock

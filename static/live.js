@@ -71,7 +71,7 @@
   htmx.registerExtension('live', {
     htmx_ws_after_connection(element, { connection }) {
       Object.assign(page, { element, socket: connection.socket, heard: Date.now(), ended: '', away: 0 });
-      tell('hello', { p: 1, b: build() });
+      tell('hello', { p: 1, b: build(), l: document.documentElement.lang });
     },
     htmx_ws_close(_, { code }) {
       page.away = 0;

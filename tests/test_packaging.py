@@ -33,7 +33,7 @@ def test_the_top_level_is_the_two_packages_and_nothing_else(wheel: set[str]) -> 
     assert tops == {"arqboard", "arqboard_dashboard", info}
 
 
-@pytest.mark.parametrize("folder", ["templates", "static"])
+@pytest.mark.parametrize("folder", ["templates", "static", "locale"])
 def test_what_pages_are_made_of_is_inside(wheel: set[str], folder: str) -> None:
     ours = {f"arqboard_dashboard/{path.relative_to(ROOT)}" for path in files(ROOT / folder)}
     assert ours

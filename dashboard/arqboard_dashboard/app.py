@@ -18,7 +18,7 @@ from arqboard.protocol.commands import Commands
 from arqboard.protocol.schedules import Schedules
 from arqboard.protocol.workflows import Workflows
 
-from . import answers, auth, guard, metrics, store
+from . import answers, auth, guard, metrics, preferences, store
 from .appkeys import (
     BUILD,
     COMMANDS,
@@ -37,8 +37,8 @@ from .appkeys import (
     VISITS,
     WORKFLOWS,
 )
+from .assets import LOCALE, TEMPLATES
 from .assets import STATIC as STATIC_FILES
-from .assets import TEMPLATES
 from .feed import Feed
 from .hub import Hub
 from .overview import Overview
@@ -48,8 +48,10 @@ from .routes import ROUTES
 from .settings import Settings
 from .visits import Visits, checking
 
-#: The order counts: what is counted, then told, then refused, then let in, then believed.
-MIDDLEWARES = [metrics.count, answers.tell, guard.known_host, guard.own_origin, auth.admit, guard.form_token]
+#: The order counts: what is counted, then told in whose language, then refused, then let in, then believed.
+MIDDLEWARES = [
+    metrics.count, preferences.speak, answers.tell, guard.known_host, guard.own_origin, auth.admit, guard.form_token,
+]  # fmt: skip
 
 
 def create_app(settings: Settings | None = None, *, redis: Redis | None = None) -> web.Application:
@@ -61,7 +63,7 @@ def create_app(settings: Settings | None = None, *, redis: Redis | None = None) 
     settings = settings or Settings.read()
     app = web.Application(middlewares=MIDDLEWARES, client_max_size=guard.MAX_BODY)
     app[SETTINGS] = settings
-    app[BUILD] = _fingerprint(STATIC_FILES, TEMPLATES)
+    app[BUILD] = _fingerprint(STATIC_FILES, TEMPLATES, LOCALE)
     app[STATIC] = f"/static/{_fingerprint(STATIC_FILES)}"
     app[GATE] = auth.Gate(settings)
     app.add_routes(ROUTES)

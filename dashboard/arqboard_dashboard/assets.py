@@ -1,4 +1,4 @@
-"""Where templates and static files are: inside the package in a wheel, at the top of the repository in a checkout."""
+"""Where templates, static files and translations are: in the package in a wheel, on top of the repository otherwise."""
 
 from __future__ import annotations
 
@@ -8,3 +8,4 @@ _HERE = Path(__file__).parent
 _ROOT = _HERE if (_HERE / "templates").is_dir() else _HERE.parents[1]
 TEMPLATES = _ROOT / "templates"
 STATIC = _ROOT / "static"
+LOCALE = _ROOT / "locale"

@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from redis.exceptions import ResponseError
@@ -21,8 +23,10 @@ from . import frames
 from .faults import Faults
 from .fragments import AWAY, METERS, METERS_OF_PAGES, SHOW_WORKER, Fragments, ids_in, is_running, kinds_of, of_kinds
 from .frames import Fragment
+from .language import ENGLISH
 from .lists import Lists
 from .subscription import Subscription
+from .topics import in_every_language, languages_in, split
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -30,7 +34,7 @@ if TYPE_CHECKING:
 
     from .hub import Hub
     from .overview import Overview
-    from .render import Kind, Renderer
+    from .render import Renderer
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +52,8 @@ KPIS_SECONDS = 5.0
 FIRST_BACKOFF, MAX_BACKOFF = 0.1, 1.0
 #: Jobs read and rendered before the event loop gets its turn.
 BATCH = 50
+_ROWS = in_every_language(("row",))
+_PARTS = in_every_language(METERS_OF_PAGES)
 _NEVER = float("-inf")
 
 
@@ -84,6 +90,8 @@ class Feed:
         self._lists_changed = False
         self._changed_at = self._lists_at = self._meters_at = self._kpis_at = self._promoted_at = _NEVER
         self._read_at: dict[str, float] = {}
+        self._spoken: Counter[str] = Counter()
+        self._languages: tuple[str, ...] = (ENGLISH,)
 
     async def start(self) -> None:
         """Begin to follow. Redis may be away: that is a state to show, not an error."""
@@ -103,6 +111,17 @@ class Feed:
         self._tasks = []
 
     # For sockets
+
+    @contextmanager
+    def spoken(self, language: str) -> Generator[None, None, None]:
+        """While a page is open, changes are rendered in its language too. English always is: it costs no look-up."""
+        self._spoken[language] += 1
+        self._languages = tuple({ENGLISH: None, **self._spoken})
+        try:
+            yield
+        finally:
+            self._spoken -= Counter((language,))  # which forgets those that nobody speaks any more
+            self._languages = tuple({ENGLISH: None, **self._spoken})
 
     async def load(self, keys: Iterable[str]) -> dict[str, Fragment]:
         """The current fragment of each key that has one. Call it after the hub has been told who watches."""
@@ -145,7 +164,8 @@ class Feed:
         """What nobody has watched until now. A list has no fragment; which jobs are on top is noted."""
         read = [await self._meter(key) for key in of_kinds(keys, METERS)]
         fetched = [fragment for fragment in read if fragment]
-        for batch in _batches({job_id: kinds_of(job_id, keys) for job_id in ids_in(keys)}):
+        languages = languages_in(keys)
+        for batch in _batches({job_id: kinds_of(job_id, keys, languages) for job_id in ids_in(keys)}):
             fetched += await self._fragments.of_jobs(batch)
         await self._lists.note(keys)
         return {fragment.key: fragment for fragment in fetched}
@@ -277,7 +297,7 @@ class Feed:
         if "kpis" in kinds or _is_over(self._kpis_at, KPIS_SECONDS):
             kinds.add("kpis")
             self._kpis_at = self._meters_at
-        for key in [*of_kinds(self._hub.topics, kinds), *self._due_parts()]:
+        for key in [*of_kinds(self._hub.topics, in_every_language(kinds)), *self._due_parts()]:
             fragment, known = await self._meter(key), self._hub.fragments.get(key)
             if fragment and (known is None or known.html != fragment.html):
                 self._publish_one(fragment)
@@ -285,11 +305,11 @@ class Feed:
     def _due_parts(self) -> list[str]:
         """Parts of pages whose time has come."""
         is_busy = not _is_over(self._changed_at, SETTLE_SECONDS)
-        watched = of_kinds(self._hub.topics, METERS_OF_PAGES)
+        watched = of_kinds(self._hub.topics, _PARTS)
         self._read_at = {key: self._read_at.get(key, _NEVER) for key in watched}
         due: list[str] = []
         for key, read_at in self._read_at.items():
-            meter = METERS_OF_PAGES[key.partition(":")[0]]
+            meter = METERS_OF_PAGES[split(key)[1].partition(":")[0]]
             if _is_over(read_at, (meter.seconds if is_busy else meter.idle_seconds) - METERS_GAP / 2):
                 due.append(key)
                 self._read_at[key] = self._meters_at
@@ -310,7 +330,7 @@ class Feed:
     async def _publish(self, job_ids: Sequence[str], *, anew: bool = False) -> None:
         """Read and render what is watched of these jobs. `anew`: although their versions may be known."""
         watched = self._hub.topics
-        wanted = {job_id: kinds for job_id in job_ids if (kinds := kinds_of(job_id, watched))}
+        wanted = {job_id: kinds for job_id in job_ids if (kinds := kinds_of(job_id, watched, self._languages))}
         for batch in _batches(wanted):
             for fragment in await self._fragments.of_jobs(batch, None if anew else self._hub.fragments):
                 self._publish_one(fragment)
@@ -318,11 +338,11 @@ class Feed:
 
     def _publish_one(self, fragment: Fragment) -> None:
         kind, _, name = fragment.key.partition(":")
-        covers = f"prog:{name}" if kind == "row" else ""
+        covers = f"{kind.removesuffix('row')}prog:{name}" if kind in _ROWS else ""
         self._hub.publish(fragment.key, fragment.version, fragment.html, timed=fragment.timed, covers=covers)
 
 
-def _batches(wanted: Mapping[str, list[Kind]]) -> Iterable[dict[str, list[Kind]]]:
+def _batches(wanted: Mapping[str, list[str]]) -> Iterable[dict[str, list[str]]]:
     ids = list(wanted)
     for start in range(0, len(ids), BATCH):
         yield {job_id: wanted[job_id] for job_id in ids[start : start + BATCH]}

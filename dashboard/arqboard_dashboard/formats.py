@@ -10,6 +10,9 @@ from typing import Any, cast
 
 from markupsafe import Markup, escape
 
+from .language import gettext, ngettext
+from .units import units
+
 #: Joins groups of three digits: narrow and unbreakable.
 THIN = "\u202f"
 #: More characters than this of one value are never put on a page.
@@ -23,21 +26,26 @@ def duration(ms: float | None) -> str:
     """Two units at most: `212 ms`, `9.8 s`, `1 m 42 s`, `2 h 5 m`, `3 d 4 h`. "" for None."""
     if ms is None:
         return ""
+    u = units()
     if ms < 1000:
-        return f"{max(0, int(ms))} ms"
+        return f"{max(0, int(ms))} {u.ms}"
     if ms < 59_950:
-        return f"{ms / 1000:.1f} s" if ms < 9950 else f"{round(ms / 1000)} s"
-    seconds = round(ms / 1000)
-    for size, unit, small, name in ((86400, "d", 3600, "h"), (3600, "h", 60, "m"), (60, "m", 1, "s")):
+        return f"{_point(f'{ms / 1000:.1f}') if ms < 9950 else round(ms / 1000)} {u.s}"
+    return _in_two_units(round(ms / 1000))
+
+
+def _in_two_units(seconds: int) -> str:
+    u = units()
+    for size, unit, small, name in ((86400, u.d, 3600, u.h), (3600, u.h, 60, u.m), (60, u.m, 1, u.s)):
         if seconds >= size:
             rest = seconds % size // small
             return f"{seconds // size} {unit} {rest} {name}" if rest else f"{seconds // size} {unit}"
-    return f"{seconds} s"
+    return f"{seconds} {u.s}"
 
 
 def left(seconds: float | None) -> str:
     """Time to go in whole seconds, as precise as a guess deserves: `3 s`, `1 m 42 s`."""
-    return "" if seconds is None else duration(max(1, round(seconds)) * 1000).replace(".0 s", " s")
+    return "" if seconds is None else _in_two_units(max(1, round(seconds)))
 
 
 def number(value: float) -> str:
@@ -47,7 +55,8 @@ def number(value: float) -> str:
 
 def compact(value: float) -> str:
     """Three digits at most: `9.4`, `84`, `1.9k`, `51k`, `2.1M`."""
-    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+    thousand, million, milliard = units().many
+    for size, unit in ((1e9, milliard), (1e6, million), (1e3, thousand)):
         if value >= size * 0.9995:
             return f"{_three(value / size)}{unit}"
     return _three(value)
@@ -60,12 +69,13 @@ def brief(value: float) -> str:
 
 def size(count: int) -> str:
     """Bytes as people say them: 512 B, 3.4 kB, 2.1 MB."""
-    value, unit = float(count), "B"
-    for bigger in ("kB", "MB", "GB"):
+    small, *bigger = units().sizes
+    value, unit = float(count), small
+    for unit_above in bigger:
         if value < 1000:
             break
-        value, unit = value / 1000, bigger
-    return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
+        value, unit = value / 1000, unit_above
+    return f"{value:.0f} {unit}" if unit == small or value >= 100 else f"{_point(f'{value:.1f}')} {unit}"
 
 
 def rate(per_second: float | None, unit: str = "") -> str:
@@ -73,8 +83,8 @@ def rate(per_second: float | None, unit: str = "") -> str:
     if per_second is None:
         return ""
     if 0 < per_second < 0.95:
-        return f"{compact(per_second * 60)} {unit}/min".replace(" /", "/")
-    return f"{compact(per_second)} {unit}/s".replace(" /", "/")
+        return f"{compact(per_second * 60)} {unit}/{gettext('min')}".replace(" /", "/")
+    return f"{compact(per_second)} {unit}/{units().s}".replace(" /", "/")
 
 
 def percent(value: float) -> str:
@@ -87,7 +97,7 @@ def clock(ms: int, now: int) -> str:
     at = _utc(ms)
     if ms // _DAY == now // _DAY:
         return at.isoformat()[11:19]
-    return f"{at.day} {at:%b %H:%M}" if at.year == _utc(now).year else at.date().isoformat()
+    return f"{at.day} {units().months[at.month - 1]} {at:%H:%M}" if at.year == _utc(now).year else at.date().isoformat()
 
 
 def iso(ms: int) -> str:
@@ -107,8 +117,8 @@ def time_tag(ms: int, now: int, mode: str = "", before: str = "") -> Markup:
 
 
 def plural(count: int, one: str, many: str = "") -> str:
-    """`1 worker`, `3 workers`."""
-    return f"{number(count)} {one if count == 1 else many or one + 's'}"
+    """`1 worker`, `3 workers`; in the form of the language that is spoken."""
+    return f"{number(count)} {ngettext(one, many or one + 's', count)}"
 
 
 def call_text(args: Sequence[Any], kwargs: Mapping[str, Any], cap: int = 200) -> str:
@@ -128,7 +138,10 @@ def json_html(value: Any, cap: int = MAX_SHOWN) -> Markup:
     text = _json(value, indent=2)
     shown = "".join(_tokens(text[:cap]))
     if len(text) > cap:
-        shown += f'\n<span class="cut">… {number(len(text) - cap)} more characters are not shown</span>'
+        left_out = ngettext(
+            "%(count)s more character is not shown", "%(count)s more characters are not shown", len(text) - cap
+        )
+        shown += f'\n<span class="cut">… {escape(left_out % {"count": number(len(text) - cap)})}</span>'
     return Markup(shown)  # noqa: S704 - made of escaped tokens only
 
 
@@ -139,7 +152,11 @@ def first_line(text: str, cap: int = 300) -> str:
 
 def tail(text: str, cap: int = MAX_SHOWN) -> str:
     """The end of a long text, where a traceback says what happened."""
-    return text if len(text) <= cap else f"… {number(len(text) - cap)} earlier characters are not shown\n{text[-cap:]}"
+    more = len(text) - cap
+    if more <= 0:
+        return text
+    left_out = ngettext("%(count)s earlier character is not shown", "%(count)s earlier characters are not shown", more)
+    return f"… {left_out % {'count': number(more)}}\n{text[-cap:]}"
 
 
 def scrub(text: str) -> str:
@@ -165,9 +182,9 @@ def _json(value: Any, *, indent: int | None) -> str:
     try:
         return json.dumps(value, indent=indent, ensure_ascii=False, default=str)
     except RecursionError:
-        return "nested too deeply to be shown"
+        return gettext("nested too deeply to be shown")
     except (TypeError, ValueError):
-        return f"a value that can't be shown ({type(cast(object, value)).__name__})"
+        return gettext("a value that can't be shown (%(type)s)") % {"type": type(cast(object, value)).__name__}
 
 
 def _cut(text: str, cap: int) -> str:
@@ -175,7 +192,12 @@ def _cut(text: str, cap: int) -> str:
 
 
 def _three(value: float) -> str:
-    return f"{value:.1f}".removesuffix(".0") if value < 9.95 else f"{value:.0f}"
+    return _point(f"{value:.1f}".removesuffix(".0")) if value < 9.95 else f"{value:.0f}"
+
+
+def _point(digits: str) -> str:
+    """With the decimal comma of the language that is spoken."""
+    return digits.replace(".", units().comma)
 
 
 def _utc(ms: int) -> datetime:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Container, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard, cast
 from urllib.parse import parse_qsl
 
 from redis.exceptions import RedisError
@@ -13,7 +13,9 @@ from arqboard.protocol import Job, Query, Reader, State, Unreadable
 from arqboard.protocol.reader import MAX_PAGE
 
 from .frames import Fragment
+from .language import ENGLISH, speaking
 from .meters import all_meters
+from .topics import in_every_language, in_language, split
 from .views import Look, Tabs
 
 if TYPE_CHECKING:
@@ -36,11 +38,12 @@ JOB_KINDS: tuple[Kind, ...] = (
     "prog", "row", "hero", "chunks", "attempts", "facts", "outcome", "phases", "artefacts", "log",
 )  # fmt: skip
 #: These show whether the worker of a running job is alive.
-SHOW_WORKER = frozenset(("row", "hero"))
+SHOW_WORKER = in_every_language(("row", "hero"))
 METERS_OF_PAGES = all_meters()
-METERS = frozenset(("tabs", "kpis", "side", *METERS_OF_PAGES))
+METERS = in_every_language(("tabs", "kpis", "side", *METERS_OF_PAGES))
 LISTS = frozenset(("list",))
-_IN_LISTS = frozenset(("prog", "row"))
+_JOB_KINDS = in_every_language(JOB_KINDS)
+_IN_LISTS = in_every_language(("prog", "row"))
 #: These stay the same while a job only makes progress.
 _BY_VERSION = frozenset(("row", "attempts", "facts", "outcome"))
 
@@ -56,9 +59,12 @@ class Fragments:
         self._workers_at = float("-inf")
 
     async def of_jobs(
-        self, wanted: Mapping[str, Sequence[Kind]], known: Mapping[str, Fragment] | None = None
+        self, wanted: Mapping[str, Sequence[str]], known: Mapping[str, Fragment] | None = None
     ) -> list[Fragment]:
-        """Fragments of these kinds of these jobs, without those that are `known` in their present version."""
+        """Fragments of these jobs, without those that are `known` in their present version.
+
+        Their kinds are in languages (`ru|row`): a job is read once, and rendered in each that somebody reads.
+        """
         in_lists = [job_id for job_id, kinds in wanted.items() if _IN_LISTS.issuperset(kinds)]
         on_pages = [job_id for job_id, kinds in wanted.items() if not _IN_LISTS.issuperset(kinds)]
         jobs = [*await self._reader.many(in_lists), *await self._reader.many(on_pages, detail=True)]
@@ -73,7 +79,12 @@ class Fragments:
 
     async def meter(self, key: str, position: int) -> Fragment:
         """Tabs, tiles, sidebar or a page's own part, from values that are at most a second old."""
-        kind, _, name = key.partition(":")
+        language, plain = split(key)
+        with speaking(language):
+            return await self._meter(key, plain, position)
+
+    async def _meter(self, key: str, plain: str, position: int) -> Fragment:
+        kind, _, name = plain.partition(":")
         if kind in METERS_OF_PAGES:
             html = await METERS_OF_PAGES[kind].read(self._app, name)
             return Fragment(key, position, html, timed=True)
@@ -101,9 +112,15 @@ class Fragments:
         await self._overview.workers.again()
         return await self._overview.look()
 
-    async def _fragment(self, kind: Kind, job_id: str, job: Job | Unreadable | None, look: Look) -> Fragment | None:
+    async def _fragment(self, kind: str, job_id: str, job: Job | Unreadable | None, look: Look) -> Fragment | None:
         """One fragment, or None where this kind has nothing to show for such a job."""
-        key = f"{kind}:{job_id}"
+        language, plain = split(kind)
+        with speaking(language):
+            return await self._fragment_of(f"{kind}:{job_id}", cast("Kind", plain), job_id, job, look)
+
+    async def _fragment_of(
+        self, key: str, kind: Kind, job_id: str, job: Job | Unreadable | None, look: Look
+    ) -> Fragment | None:
         if not isinstance(job, Job):
             html = self._html_of_none(kind, job_id, job, look)
             return Fragment(key, 0, html) if html else None
@@ -113,7 +130,7 @@ class Fragments:
             raise
         except Exception as error:  # noqa: BLE001 - one job that breaks a template must not stop all others
             self._faults.met(error)
-            return await self._fragment(kind, job_id, Unreadable(job_id, "it can't be shown"), look)
+            return await self._fragment_of(key, kind, job_id, Unreadable(job_id, "it can't be shown"), look)
         version = _version(kind, job)
         return Fragment(key, version, html, timed=kind in SHOW_WORKER and job.state is State.RUNNING)
 
@@ -189,14 +206,15 @@ def of_kinds(keys: Iterable[str], kinds: Container[str]) -> list[str]:
     return [key for key in keys if key.partition(":")[0] in kinds]
 
 
-def ids_in(keys: Iterable[str], kinds: Container[str] = JOB_KINDS) -> list[str]:
+def ids_in(keys: Iterable[str], kinds: Container[str] = _JOB_KINDS) -> list[str]:
     """The jobs that the keys of these kinds name, each once."""
     return list(dict.fromkeys(key.partition(":")[2] for key in of_kinds(keys, kinds)))
 
 
-def kinds_of(job_id: str, keys: Container[str]) -> list[Kind]:
-    """What of a job is among the keys."""
-    return [kind for kind in JOB_KINDS if f"{kind}:{job_id}" in keys]
+def kinds_of(job_id: str, keys: Container[str], languages: Iterable[str] = (ENGLISH,)) -> list[str]:
+    """What of a job is among the keys, in these languages."""
+    named = (kind for language in languages for kind in in_language(JOB_KINDS, language))
+    return [kind for kind in named if f"{kind}:{job_id}" in keys]
 
 
 def is_running(job: Job | Unreadable | None) -> TypeGuard[Job]:
@@ -204,15 +222,16 @@ def is_running(job: Job | Unreadable | None) -> TypeGuard[Job]:
     return isinstance(job, Job) and job.state is State.RUNNING
 
 
-def _is_known(kind: Kind, job: Job | Unreadable | None, known: Mapping[str, Fragment]) -> bool:
+def _is_known(kind: str, job: Job | Unreadable | None, known: Mapping[str, Fragment]) -> bool:
     """Whether this kind of fragment of a job that has changed is as it was before."""
-    if kind not in _BY_VERSION | {"log"} or not isinstance(job, Job):
+    _, plain = split(kind)
+    if plain not in _BY_VERSION | {"log"} or not isinstance(job, Job):
         return False
     before = known.get(f"{kind}:{job.id}")
-    return before is not None and before.version == _version(kind, job)
+    return before is not None and before.version == _version(plain, job)
 
 
-def _version(kind: Kind, job: Job) -> int:
+def _version(kind: str, job: Job) -> int:
     """What a fragment's version is: most change with every change of the job, some with fewer."""
     if kind == "log":
         return job.log_lines

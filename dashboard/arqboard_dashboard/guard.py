@@ -66,7 +66,7 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
         what = "api"  # a missing file may be there after the next release
     response.headers.setdefault(hdrs.CACHE_CONTROL, _CACHE.get(what, "no-store"))
     if what == "page":
-        response.headers[hdrs.VARY] = "HX-Request, Cookie"
+        response.headers[hdrs.VARY] = "HX-Request, Cookie, Accept-Language"
     if is_https(request):
         response.headers["Strict-Transport-Security"] = "max-age=31536000"
     if hdrs.UPGRADE in request.headers and not isinstance(response, web.WebSocketResponse):

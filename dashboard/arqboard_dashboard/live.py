@@ -22,7 +22,9 @@ from .appkeys import BUILD, FEED, GATE, HUB, VISITS
 from .feed import Feed
 from .fragments import parse_key
 from .hub import Hub, Socket
+from .language import ENGLISH, LANGUAGES
 from .lists import STALE
+from .topics import topics_of
 
 log = logging.getLogger(__name__)
 
@@ -48,10 +50,12 @@ class Refused(ArqboardError):
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """First message on every open: what the page shows, by key with version, and which build it is."""
+    """First message on every open: what the page shows, by key with version, which build and language it is."""
 
     live: dict[str, int]
     build: str
+    language: str = ENGLISH
+    """what the page is in; its fragments come in the same"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +109,7 @@ class Page:
     feed: Feed
     socket: Socket
     build: str
+    language: str = ENGLISH
 
     async def converse(self, ws: web.WebSocketResponse) -> None:
         """Take messages until the page is gone. Raises Refused."""
@@ -114,8 +119,13 @@ class Page:
         if hello.build != self.build:
             self.hub.write(self.socket, frames.RELOAD)
             return
-        self._greet()
-        await self._watch(hello.live)
+        self.language = hello.language
+        with self.feed.spoken(hello.language):
+            self._greet()
+            await self._watch(hello.live)
+            await self._listen(ws)
+
+    async def _listen(self, ws: web.WebSocketResponse) -> None:
         allowance = Allowance(RATE, BURST)
         async for message in ws:
             if message.type is not WSMsgType.TEXT:
@@ -141,8 +151,9 @@ class Page:
         """Subscribe first, then read, then compare: what changes in between is only marked twice."""
         if len(live) > self.hub.max_keys:
             raise Refused
-        self.hub.watch(self.socket, live)
-        self.hub.offer(self.socket, live, await self.feed.load(live))
+        topics = topics_of(live, self.language)
+        self.hub.watch(self.socket, topics)
+        self.hub.offer(self.socket, topics, await self.feed.load(topics))
         for key, new in self.feed.behind(live).items():
             self.hub.tell(self.socket, key, STALE, new)
 
@@ -195,7 +206,7 @@ def parse(text: str) -> Hello | Watch | Ack:
         case {"t": "watch", "live": live}:
             return Watch(_live(live, message.get("rows", {})))
         case {"t": "hello", "p": 1, "live": live, "b": str(build)}:
-            return Hello(_live(live, message.get("rows", {})), build)
+            return Hello(_live(live, message.get("rows", {})), build, _language(message.get("l", ENGLISH)))
         case _:
             raise Refused
 
@@ -216,6 +227,12 @@ def _live(keys: Any, rows: Any) -> dict[str, int]:
     if sum(key.startswith(("list:", "tabs:")) for key in live) > MAX_QUERIES:
         raise Refused
     return live
+
+
+def _language(code: Any) -> str:
+    if not isinstance(code, str) or code not in LANGUAGES:
+        raise Refused
+    return code
 
 
 def _pairs(raw: Any) -> dict[str, Any]:

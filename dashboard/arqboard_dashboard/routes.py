@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from . import actions, api, control, inside_api, live, metrics, stats, workflows_api
-from .pages import job, jobs, new, session
+from .pages import job, jobs, new, preferences, session
 
 ROUTES = [
     # Pages
@@ -25,7 +25,8 @@ ROUTES = [
     web.get("/login", session.login_form),
     web.post("/login", session.login),
     web.post("/logout", session.logout),
-    web.post("/theme", session.theme),
+    web.get("/preferences", preferences.preferences),
+    web.post("/preferences", preferences.choose),
     # Programs
     web.post("/api/v1/jobs", api.submit),
     web.get("/api/v1/jobs", api.jobs),

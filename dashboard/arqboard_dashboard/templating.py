@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import MutableMapping
-from functools import lru_cache
 from pathlib import Path
 from types import CodeType
 from typing import Any, Literal
@@ -17,6 +16,7 @@ from markupsafe import Markup
 from arqboard.protocol import Job, State, Unreadable
 
 from . import charts, formats
+from .language import N_, cached_by_language, gettext, ngettext, npgettext, pgettext, spoken
 from .links import artefact_url, dom_id, job_api_url, job_url, list_url, query_string, root_id, url_part
 from .navigation import PLACES
 from .tiles import Tiles, used_slots
@@ -59,7 +59,7 @@ def new_environment(templates: Path) -> Environment:
         bytecode_cache=_COMPILED,
         extensions=["jinja2.ext.i18n"],
     )
-    env.install_null_translations(newstyle=True)  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType] - of the extension
+    _translate(env)
     env.filters.update(FILTERS)
     names: dict[str, Any] = {**GLOBALS, "row_of": RowCache(env)}
     env.globals.update(names)
@@ -67,8 +67,16 @@ def new_environment(templates: Path) -> Environment:
     macros: dict[str, Any] = vars(env.get_template("macros.html").module)
     env.globals.update({name: value for name, value in macros.items() if isinstance(value, Macro)})
     # These see nothing but their few arguments.
-    env.globals.update({name: lru_cache(maxsize=256)(macros[name]) for name in ("icon", "badge")})
+    env.globals.update({name: cached_by_language(256)(macros[name]) for name in ("icon", "badge")})
     return env
+
+
+def _translate(env: Environment) -> None:
+    """`_()` and `{% trans %}` say what the language that is spoken has for it, so all languages share this."""
+    env.policies["ext.i18n.trimmed"] = True
+    env.install_gettext_callables(  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType] - of the extension
+        gettext, ngettext, newstyle=True, pgettext=pgettext, npgettext=npgettext
+    )
 
 
 def moment(ms: int, look: Look, mode: Literal["", "ago", "left", "since"] = "", before: str = "") -> Markup:
@@ -126,7 +134,7 @@ class RowCache:
 
 def _row_key(job: Job | Unreadable, look: Look) -> tuple[object, ...]:
     """All that a row's HTML depends on; `position` stands for every change of the job."""
-    frame = (look.base, look.form_token, look.now // 86_400_000, shown_state(job, look))
+    frame = (spoken(), look.base, look.form_token, look.now // 86_400_000, shown_state(job, look))
     if isinstance(job, Unreadable):
         return (job.id, job.why, *frame)
     return (job.id, job.position, job.version, job.enqueued, *frame)
@@ -143,6 +151,7 @@ GLOBALS: dict[str, Any] = {
     "oob": False, "State": State, "shown_state": shown_state, "badge_state": badge_state, "percent_of": percent_of,
     "called": called, "used_slots": used_slots, "job_url": job_url, "list_url": list_url, "root_id": root_id,
     "job_api_url": job_api_url, "artefact_url": artefact_url,
+    "N_": N_, "spoken": spoken,
     "PLACES": PLACES, "moment": moment, "tiles": Tiles, "sparkline": charts.sparkline, "meter": charts.meter,
     "segbar": charts.segbar,
     "chunk_map": charts.chunk_map, "lanes": charts.lanes, "max_squares": charts.MAX_SQUARES,

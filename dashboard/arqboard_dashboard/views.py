@@ -19,6 +19,8 @@ from arqboard.protocol import (
 )
 from arqboard.protocol.inside import Artefact, LogLine
 
+from .preferences import Preferences
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -47,7 +49,7 @@ class Shell:
     redis_label: str
     """host and database, never with a password"""
     side: Side
-    theme: Literal["", "light", "dark"] = ""
+    preferences: Preferences = Preferences()  # noqa: RUF009 - frozen
     can_log_out: bool = False
     flash: str = ""
     """one sentence about what the last action did, "" for none"""

@@ -264,12 +264,12 @@ async def test_what_is_not_known_is_not_shown_as_nothing(make_client: MakeClient
 async def test_light_and_dark_are_kept_and_lead_back(client: Client) -> None:
     headers = {"Referer": str(client.make_url("/jobs?state=failed"))}
     answer = await client.post(
-        "/theme", data={"token": form_token(client), "theme": "dark"}, headers=headers, allow_redirects=False
+        "/preferences", data={"token": form_token(client), "theme": "dark"}, headers=headers, allow_redirects=False
     )
 
     assert answer.headers["Location"] == "/jobs?state=failed"
     assert 'data-theme="dark"' in await (await client.get("/jobs")).text()
-    await act(client, "/theme", theme="")
+    await act(client, "/preferences", theme="")
     assert "data-theme" not in await (await client.get("/jobs")).text()
 
 

@@ -1,21 +1,19 @@
-"""Signing in and out, and the choice of light or dark."""
+"""Signing in and out."""
 
 from __future__ import annotations
 
 from http import HTTPStatus
-from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from ..appkeys import GATE, SETTINGS
-from ..auth import cookie_path, safe_next, sign_in, sign_out
+from ..auth import safe_next, sign_in, sign_out
 from ..errors import Refused
 from ..guard import read_form
+from ..language import gettext
 from ..place import base
 from ..views import LoginView
-from .shell import THEME, bare_page, login_look, see_other
-
-FOREVER = 365 * 24 * 3600
+from .shell import bare_page, login_look, see_other
 
 
 async def login_form(request: web.Request) -> web.Response:
@@ -34,7 +32,7 @@ async def login(request: web.Request) -> web.Response:
     going = safe_next(request, form.get("next", ""))
     if not request.app[SETTINGS].is_protected or not gate.is_password(form.get("password", "")):
         gate.attempts.failed(address)
-        return _login(request, LoginView(going, "That is not the password."), HTTPStatus.UNPROCESSABLE_ENTITY)
+        return _login(request, LoginView(going, gettext("That is not the password.")), HTTPStatus.UNPROCESSABLE_ENTITY)
     gate.attempts.succeeded(address)
     response = see_other(request, going)
     sign_in(request, response)
@@ -44,19 +42,6 @@ async def login(request: web.Request) -> web.Response:
 async def logout(request: web.Request) -> web.Response:
     response = see_other(request, f"{base(request.app)}/login")
     sign_out(request, response)
-    return response
-
-
-async def theme(request: web.Request) -> web.Response:
-    """Keep light or dark, or forget it and follow the system, and go back to where the choice was made."""
-    form = await read_form(request)
-    came_from = urlsplit(request.headers.get("Referer", ""))
-    going = form.get("next") or f"{came_from.path}?{came_from.query}".rstrip("?")
-    response = see_other(request, safe_next(request, going))
-    if form.get("theme") in ("light", "dark"):
-        response.set_cookie(THEME, form["theme"], max_age=FOREVER, path=cookie_path(request), samesite="Lax")
-    else:
-        response.del_cookie(THEME, path=cookie_path(request))
     return response
 
 

@@ -10,10 +10,11 @@ from aiohttp import web
 
 from ..appkeys import ADMITTED, GATE, OVERVIEW, SETTINGS
 from ..auth import cookie_path
+from ..language import gettext
+from ..preferences import Preferences
 from ..views import ErrorView, LoginView, Look, Shell, Side
 
 FLASH = "arqboard_flash"
-THEME = "arqboard_theme"
 #: What the last action did, by the code in a short-lived cookie: no text of a request is ever shown.
 FLASHES = {
     "submitted": "The job has been submitted.",
@@ -24,9 +25,9 @@ FLASHES = {
     "deleted": "The job has been deleted.",
     "paused": "The job stops before its next chunk.",
     "resumed": "The job goes on.",
+    "chosen": "Your choice is kept in this browser.",
 }
 Active = Literal["jobs", "workflows", "queues", "workers", "schedules", "failures", "system", "new", ""]
-Theme = Literal["", "light", "dark"]
 
 
 async def page(
@@ -69,24 +70,19 @@ def shell(request: web.Request, side: Side, active: Active, title: str) -> Shell
     settings = request.app[SETTINGS]
     return Shell(
         active=active,
-        title=title,
+        title=gettext(title),
         redis_label=settings.redis_label if request.get(ADMITTED) else "",
         side=side,
-        theme=theme(request),
+        preferences=Preferences.of(request),
         can_log_out=settings.is_protected and bool(request.get(ADMITTED)),
-        flash=FLASHES.get(request.cookies.get(FLASH, ""), ""),
+        flash=flash(request),
     )
 
 
-def theme(request: web.Request) -> Theme:
-    """What was chosen, "" to follow the system."""
-    match request.cookies.get(THEME):
-        case "light":
-            return "light"
-        case "dark":
-            return "dark"
-        case _:
-            return ""
+def flash(request: web.Request) -> str:
+    """What the action before this page did."""
+    said = FLASHES.get(request.cookies.get(FLASH, ""))
+    return gettext(said) if said else ""
 
 
 def see_other(request: web.Request, to: str, flash: str = "") -> web.Response:
