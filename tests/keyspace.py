@@ -34,7 +34,7 @@ GLOBAL = re.compile(
     r"|once:.*|unique:.*|schedules|schedule:.*|schedule-runs:.*"
 )
 OF_A_JOB = re.compile(r"(job|payload|attempts|chunks|chunk_info|log|artefacts|artefact):(.*)")
-OF_A_WORKFLOW = re.compile(r"(workflow|nodes|calls|results|marks|ready):(.*)")
+OF_A_WORKFLOW = re.compile(r"(workflow|nodes|calls|results|marks|ready|held):(.*)")
 OF_ARQ = re.compile(r"arq:(job|retry|in-progress|result):(.*)")
 
 
@@ -146,10 +146,12 @@ def _failure_problems(space: Keyspace) -> Iterator[str]:
 
 
 def _queue_problems(space: Keyspace) -> Iterator[str]:
-    """A job that has not ended is in its queue or parked by its function's limits; one that has ended is in neither."""
+    """A job that has not ended is in its queue, parked by its function's limits, or held by its workflow; one that has
+    ended is in none of them."""
     parked = Counter(space.parked())
     for job_id, job in space.jobs.items():
         places = [space.keys.prefix] * sum(n for (_, i), n in parked.items() if i == job_id)
+        places += ["held"] * (job_id in space.zset(space.keys.held(job.get("workflow", ""))))
         places += [queue for queue in space.set(space.keys.queues) if job_id in space.zset(queue)]
         if len(places) != (0 if is_terminal(job) else 1):
             yield f"{job_id} is {job['state']} and in {places}"
@@ -338,10 +340,13 @@ def _state_problems(space: Keyspace, wf: str, flow: Flow) -> Iterator[str]:
     if flow.is_over != (wf in space.zset(f"{space.keys.prefix}workflows_ended")):
         yield f"it is {state}; listed as ended: {not flow.is_over}"
     is_launching = wf in space.set(space.keys.launching)
-    if not flow.is_over and flow.number("live") == 0 and not is_launching:
+    is_paused, held = "paused" in flow.info, space.zset(space.keys.held(wf))
+    if not flow.is_over and flow.number("live") == 0 and not is_launching and not is_paused:
         yield f"it is stuck: {flow.marks}, ready {flow.ready}"
-    if not flow.is_over and flow.ready and not is_launching:
-        yield f"nobody launches {flow.ready}"
+    if not flow.is_over and (flow.ready or held) and not is_launching and not is_paused:
+        yield f"nobody launches {flow.ready}, {sorted(held)}"
+    if flow.is_over and is_paused:
+        yield f"it is {state} and paused"
     if state == "succeeded" and flow.marks[flow.number("exit")] != "d":
         yield f"it succeeded and its last node is {flow.marks[flow.number('exit')]}"
     if state == "failed" and not flow.info.get("error_type"):

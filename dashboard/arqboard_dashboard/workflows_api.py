@@ -79,6 +79,26 @@ async def retry(request: web.Request) -> web.Response:
     return _accepted(request, workflow_id, state, retried=retried)
 
 
+async def pause(request: web.Request) -> web.Response:
+    """Start nothing more of it; what runs goes on."""
+    workflow_id = _id(request)
+    await request.app[COMMANDS].pause_workflow(workflow_id)
+    return _accepted(request, workflow_id, FlowState.RUNNING, paused=True)
+
+
+async def resume(request: web.Request) -> web.Response:
+    workflow_id = _id(request)
+    await request.app[COMMANDS].resume_workflow(workflow_id)
+    return _accepted(request, workflow_id, FlowState.RUNNING, paused=False)
+
+
+async def delete(request: web.Request) -> web.Response:
+    """Forget a workflow that is over; its jobs stay."""
+    workflow_id = _id(request)
+    await request.app[COMMANDS].forget_workflow(workflow_id)
+    return web.Response(status=HTTPStatus.NO_CONTENT)
+
+
 async def _begun(request: web.Request, spec: dict[str, Any]) -> Submitted:
     overview, commands = request.app[OVERVIEW], request.app[COMMANDS]
     name, on_error = _named(spec.pop("name", "")), spec.pop("on_error", "stop")
@@ -141,6 +161,7 @@ def workflow_json(app: web.Application, info: WorkflowInfo | Unreadable) -> Json
         "id": info.id,
         "name": info.name,
         "state": info.state.value,
+        "paused": iso(info.paused),
         "on_error": info.on_error,
         "done": info.done,
         "total": info.total,

@@ -123,6 +123,32 @@ async def test_an_aborted_workflow_ends_its_jobs(client: Client, commands: Comma
     assert (again.status, (await again.json())["error"]["code"]) == (409, "wrong_state")
 
 
+async def test_a_paused_workflow_starts_nothing_until_it_is_resumed(client: Client, commands: Commands) -> None:
+    url = (await begin(client, CHORD))["url"]
+    answer = await client.post(f"{url}/pause")
+    assert (answer.status, (await answer.json())["paused"]) == (202, True)
+    flow = await read(client, url)
+    assert (flow["state"], flow["paused"] is None) == ("running", False)
+    assert await end(commands) == []
+
+    answer = await client.post(f"{url}/resume")
+    assert (answer.status, (await answer.json())["paused"]) == (202, False)
+    await commands.launch()
+    assert len(await end(commands)) == 3
+    assert (await read(client, url))["paused"] is None
+
+
+async def test_a_workflow_that_is_over_is_deleted_and_its_jobs_stay(client: Client, commands: Commands) -> None:
+    told = await begin(client, step("nothing"))
+    assert (await (await client.delete(told["url"])).json())["error"]["code"] == "wrong_state"
+    [job_id] = await end(commands)
+    assert (await client.delete(told["url"])).status == 204
+    await read(client, told["url"], status=404)
+    assert (await read(client, f"/api/v1/jobs/{job_id}"))["state"] == "succeeded"
+    for action in ("pause", "resume"):
+        assert (await client.post(f"{told['url']}/{action}")).status == 404
+
+
 async def test_workflows_are_listed_by_state_and_page(client: Client, commands: Commands) -> None:
     ids = {(await begin(client, step("nothing")))["id"] for _ in range(3)}
     first = await read(client, f"{FLOWS}?limit=2&state=running")

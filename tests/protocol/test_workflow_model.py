@@ -82,6 +82,8 @@ class Flows(Machine):
         for attempt in jobs:
             has_ended = self.state_of(attempt.workflow) in ("failed", "aborted")
             assert attempt.has_no_workflow == (has_ended and not attempt.is_aborted and not attempt.has_crashed_often)
+            was_cut = self.space.jobs[attempt.job_id]["state"] == "running"
+            assert was_cut or attempt.is_aborted or not self.is_paused(attempt.workflow)
         self.attempts += jobs
 
     @precondition(lambda self: self.attempts)
@@ -131,6 +133,21 @@ class Flows(Machine):
         assert code == (-1 if state is None else 1 if state == "running" else -2)
 
     @precondition(lambda self: self.begun)
+    @rule(choice=CHOICES, wanted=st.booleans())
+    def pause_or_resume(self, choice: int, wanted: bool) -> None:
+        wf = self.flow_in(choice, "running")
+        state, before = self.state_of(wf), self.is_paused(wf)
+        code = self.do(self.commands._call("pause_workflow", wf, int(wanted)))
+        assert code == (-1 if state is None else -2 if state != "running" else 2 if wanted == before else 1)
+
+    @precondition(lambda self: self.begun)
+    @rule(choice=CHOICES)
+    def forget_workflow(self, choice: int) -> None:
+        wf = self.flow_in(choice, "succeeded failed aborted")
+        if self.refusal(self.commands.forget_workflow(wf)) is None:
+            self.walks = [walk for walk in self.walks if walk[0] != wf]
+
+    @precondition(lambda self: self.begun)
     @rule(choice=CHOICES)
     def begin_to_retry(self, choice: int) -> None:
         self.retry_some(self.flow_in(choice, "failed aborted"), 0)
@@ -163,6 +180,9 @@ class Flows(Machine):
     def state_of(self, wf: str) -> str | None:
         return self.space.workflows.get(wf, {}).get("state")
 
+    def is_paused(self, wf: str) -> bool:
+        return "paused" in self.space.workflows.get(wf, {})
+
     @invariant()
     def each_step_starts_once(self) -> None:
         for wf in self.space.workflows:
@@ -175,6 +195,8 @@ class Flows(Machine):
         """Workers carry on what there is, and every workflow comes to its end."""
         while self.walks:
             self.retry_more()
+        for wf in self.look().workflows:
+            self.refusal(self.commands.resume_workflow(wf))
         for job_id, job in self.look().jobs.items():
             if job["state"] == "running":
                 self.expire_lease(job_id)

@@ -256,6 +256,14 @@ class WorkflowHandle:
         """Run its failed and aborted jobs again; returns how many. Raises WorkflowNotFound or WrongState."""
         return await self.board.commands.retry_workflow(self.id)
 
+    async def pause(self) -> None:
+        """Start nothing more of it; what runs goes on. Raises WorkflowNotFound, or WrongState when it has ended."""
+        await self.board.commands.pause_workflow(self.id)
+
+    async def resume(self) -> None:
+        """Let it go on. Raises WorkflowNotFound, or WrongState when it has ended."""
+        await self.board.commands.resume_workflow(self.id)
+
     def __repr__(self) -> str:
         return f"<WorkflowHandle {self.id}>"
 

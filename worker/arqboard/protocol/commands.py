@@ -446,6 +446,36 @@ class Commands:
             raise await self._wrong_workflow(workflow_id, "retry", "None of its jobs has failed or was aborted.")
         return queued
 
+    async def pause_workflow(self, workflow_id: str) -> None:
+        """Start nothing of a workflow until it is resumed; what runs goes on. Raises WorkflowNotFound, or WrongState when
+        it has ended."""
+        await self._hold_workflow(workflow_id, "pause", 1)
+
+    async def resume_workflow(self, workflow_id: str) -> None:
+        """Let a paused workflow go on. Raises WorkflowNotFound, or WrongState when it has ended."""
+        await self._hold_workflow(workflow_id, "resume", 0)
+
+    async def _hold_workflow(self, workflow_id: str, action: str, wanted: int) -> None:
+        match await self._call("pause_workflow", workflow_id, wanted):
+            case -1:
+                raise WorkflowNotFound(workflow_id)
+            case -2:
+                raise await self._wrong_workflow(workflow_id, action, "It has ended; only a running one can be held.")
+            case _:
+                return
+
+    async def forget_workflow(self, workflow_id: str) -> None:
+        """Delete a workflow that is over; its jobs stay. Raises WorkflowNotFound or WrongState."""
+        match await self._call("forget_workflow", workflow_id):
+            case -1:
+                raise WorkflowNotFound(workflow_id)
+            case -2:
+                raise await self._wrong_workflow(workflow_id, "delete", "Abort it first.")
+            case -3:
+                raise await self._wrong_workflow(workflow_id, "delete", "Some of its jobs have not ended yet.")
+            case _:
+                return
+
     async def _wrong_workflow(self, workflow_id: str, action: str, hint: str) -> WrongState:
         state = await self._redis.hget(self.keys.workflow(workflow_id), "state")
         return WrongState(workflow_id, action, (state or b"gone").decode(errors="replace"), hint, kind="workflow")

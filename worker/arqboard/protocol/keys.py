@@ -123,6 +123,10 @@ class Keys:
         on), `s` skipped."""
         return f"{self.prefix}marks:{workflow_id}"
 
+    def held(self, workflow_id: str) -> str:
+        """Due jobs of a paused workflow."""
+        return f"{self.prefix}held:{workflow_id}"
+
     def workflows(self, state: str | None = None) -> str:
         """Workflows by the time they began; those in one state, or all."""
         return f"{self.prefix}workflows:{state}" if state else f"{self.prefix}workflows"

@@ -21,7 +21,7 @@ BATCH = 500
 MAX_JOINS = 10_000
 FIELDS = (
     "state", "name", "created", "ended", "size", "total", "done", "failed", "aborted", "skipped", "exit", "on_error",
-    "source", "parent", "error_type", "error", "error_at", "version", "live",
+    "source", "parent", "error_type", "error", "error_at", "version", "live", "paused",
 )  # fmt: skip
 MARKS = {
     ".": "waiting", "q": "queued", "d": "succeeded", "f": "failed", "F": "failed", "a": "aborted", "A": "aborted",
@@ -64,6 +64,17 @@ class WorkflowInfo:
     error: ErrorInfo | None
     failed_job: str | None
     version: int
+    paused: int | None = None
+    """since when nothing of it starts"""
+    live: int = 0
+    """jobs that have started and not ended; those that wait for a slot too"""
+
+    @property
+    def can_retry(self) -> bool:
+        """Whether there is something to run again that would carry it on."""
+        if self.state in (FlowState.FAILED, FlowState.ABORTED):
+            return True
+        return self.state is FlowState.RUNNING and self.failed + self.aborted > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +259,7 @@ def _info(workflow_id: str, values: Any) -> WorkflowInfo | Unreadable | None:
         size=number.get("size", 0), exit=number.get("exit", 0), on_error=f["on_error"], source=f["source"],
         parent=f["parent"], error=ErrorInfo(f["error_type"], f["error"]) if f["error_type"] else None,
         failed_job=job_id(workflow_id, number["error_at"]) if "error_at" in number else None,
-        version=number.get("version", 0),
+        version=number.get("version", 0), paused=number.get("paused") or None, live=number.get("live", 0),
     )  # fmt: skip
 
 

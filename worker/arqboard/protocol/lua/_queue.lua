@@ -8,10 +8,12 @@ local function due_score(run_at, priority)
   return run_at - tonumber(priority or 0) * PRIORITY_MS
 end
 
--- A job leaves its queue, also from where it waits for its function's limit.
+-- A job leaves its queue, also from where it waits for its function's limit or for its paused workflow.
 local function leave_queue(queue, fn, id)
   zrem(queue, id)
   zrem(prefix .. 'parked:' .. fn, id)
+  local wf = string.match(id, '^(.+)%.%d+$') -- a job of a workflow is called <workflow>.<number>
+  if wf then zrem(prefix .. 'held:' .. wf, id) end
 end
 
 -- A unique key is free again once its job has ended. One that is held for a time frees itself.

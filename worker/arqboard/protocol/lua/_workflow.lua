@@ -8,7 +8,9 @@
 -- marks:<wf>    one byte per node: . waits, q started (its job exists), d done, f failed, a aborted, s skipped; F and A
 --               when the workflow went on without it
 -- ready:<wf>    list of nodes whose turn has come and that are not enqueued yet: a wide group is enqueued bit by bit
--- workflow:<wf> hash: state, counts, `live` (jobs that have started and not ended), left:<join> (members to come)
+-- held:<wf>     zset of jobs that were enqueued and that a claim has met while the workflow was paused
+-- workflow:<wf> hash: state, counts, `live` (jobs that have started and not ended), left:<join> (members to come),
+--               paused (since when nothing of it starts), shape (see shape.py)
 --
 -- Every end of a member comes here, inside the call that writes it, so a callback starts exactly once.
 
@@ -22,9 +24,9 @@ local function flow_key(wf) return prefix .. 'workflow:' .. wf end
 
 local function flow(wf)
   if not flows[wf] then
-    local values = redis.call('HMGET', flow_key(wf), 'state', 'exit', 'on_error', 'name', 'created')
+    local values = redis.call('HMGET', flow_key(wf), 'state', 'exit', 'on_error', 'name', 'created', 'paused')
     flows[wf] = { state = values[1], exit = tonumber(values[2]), on_error = values[3], name = values[4] or '',
-      created = values[5] }
+      created = values[5], paused = values[6] }
   end
   return flows[wf]
 end
@@ -50,8 +52,19 @@ local function set_flow_state(wf, state)
   f.state, moved[wf] = state, true
 end
 
+-- Whether there are jobs that `launch` has to bring on their way.
+local function has_waiting(wf) return redis.call('EXISTS', prefix .. 'ready:' .. wf, prefix .. 'held:' .. wf) > 0 end
+
+local function be_launched(wf)
+  if redis.call('SADD', prefix .. 'launching', wf) == 1 then
+    redis.call('PUBLISH', prefix .. 'control', 'workflows')
+  end
+end
+
 local function end_flow(wf, state, error_type, why, at)
   set_flow_state(wf, state)
+  redis.call('HDEL', flow_key(wf), 'paused')
+  flow(wf).paused = false
   redis.call('HSET', flow_key(wf), 'ended', now, 'error_type', error_type or '', 'error', why or '',
     'error_at', at or '')
   redis.call('PEXPIRE', prefix .. 'results:' .. wf, KEEP_RESULTS)
@@ -65,9 +78,7 @@ end
 
 local function be_ready(wf, n)
   redis.call('RPUSH', prefix .. 'ready:' .. wf, n)
-  if redis.call('SADD', prefix .. 'launching', wf) == 1 then
-    redis.call('PUBLISH', prefix .. 'control', 'workflows')
-  end
+  if not flow(wf).paused then be_launched(wf) end
 end
 
 -- Its last node has its result. Of a group that is all, even if some of it failed or was aborted.
@@ -97,7 +108,7 @@ end
 -- A node's turn has come.
 local function launch(wf, n)
   if mark_of(wf, n) ~= '.' then return end
-  if flow(wf).state ~= 'running' or launched >= LAUNCH then return be_ready(wf, n) end
+  if flow(wf).state ~= 'running' or flow(wf).paused or launched >= LAUNCH then return be_ready(wf, n) end
   local node = node_of(wf, n)
   if node.members then -- an empty group
     set_mark(wf, n, 'd')
@@ -217,7 +228,7 @@ local function reopen_flow(wf)
   redis.call('PERSIST', prefix .. 'results:' .. wf)
   redis.call('SREM', prefix .. 'stopping', wf)
   redis.call('ZREM', prefix .. 'workflows_ended', wf)
-  if redis.call('EXISTS', prefix .. 'ready:' .. wf) == 1 then redis.call('SADD', prefix .. 'launching', wf) end
+  if has_waiting(wf) then be_launched(wf) end
 end
 
 -- The job of a node that failed or was aborted runs again; its workflow goes on, if it had not come to its end.
@@ -262,5 +273,5 @@ local function forget_flow(wf)
   redis.call('SREM', prefix .. 'launching', wf)
   redis.call('SREM', prefix .. 'stopping', wf)
   redis.call('DEL', flow_key(wf), prefix .. 'nodes:' .. wf, prefix .. 'calls:' .. wf, prefix .. 'results:' .. wf,
-    prefix .. 'marks:' .. wf, prefix .. 'ready:' .. wf)
+    prefix .. 'marks:' .. wf, prefix .. 'ready:' .. wf, prefix .. 'held:' .. wf)
 end

@@ -6,7 +6,8 @@
 -- A job that was running when its worker died may have killed it, or may be a victim of the one that did. Before its
 -- last chance it is a suspect, and a worker runs one suspect at a time: so a killer takes no other suspect with it.
 --
--- Nothing is claimed from a paused queue, and what its function's limits hold back is parked (see _gate.lua).
+-- Nothing is claimed from a paused queue, and what its function's limits hold back is parked (see _gate.lua). Jobs of
+-- a paused workflow are held.
 --
 -- ARGV  1 prefix  2 queue  3 worker  4 lease ms  5 want  6 crashes a job may cause  7 number of this claim
 --       8 1 when the worker runs no suspect
@@ -56,16 +57,32 @@ local function count_try(id)
   return redis.call('INCR', key)
 end
 
+-- State of its workflow, and since when that is paused; read once for all of its jobs.
+local flows = {}
+local function flow_of(job)
+  local wf = job[14]
+  if not wf then return {} end
+  if not flows[wf] then flows[wf] = redis.call('HMGET', prefix .. 'workflow:' .. wf, 'state', 'paused') end
+  return flows[wf]
+end
+
 -- Why a job that is started ends at once, as a number; 0 when it runs.
 local function flag_of(id, job, crashes)
   if abort_wanted(id, job) then return 1 end
   if crashes >= max_crashes then return 2 end
   if job[19] and not job[6] and now > tonumber(job[19]) then return 3 end
-  if job[14] then
-    local state = redis.call('HGET', prefix .. 'workflow:' .. job[14], 'state')
-    if state == 'aborted' or state == 'failed' then return 4 end
-  end
+  local flow = flow_of(job)
+  if flow[1] == 'aborted' or flow[1] == 'failed' then return 4 end
   return 0
+end
+
+-- A due job of a paused workflow waits outside the queue until that is resumed (see launch.lua). What ran when its
+-- worker died goes on, and what is to be aborted gets its end.
+local function is_held_back(id, job)
+  if job[1] == 'running' or not flow_of(job)[2] or abort_wanted(id, job) then return false end
+  zrem(queue, id)
+  zadd(prefix .. 'held:' .. job[14], due_score(tonumber(job[4]), job[18]), id)
+  return true
 end
 
 -- Whether the limits of its function let a job start now. If not, it is out of the way until they do.
@@ -139,7 +156,7 @@ while #claimed < want and looked < 5000 do
       if is_record(job) and not terminal[job[1]] and is_suspect(job) and not takes_suspect then
         redis.call('DEL', lock)
         offset = offset + 1
-      elseif is_record(job) and not terminal[job[1]] and not is_let_in(id, job) then
+      elseif is_record(job) and not terminal[job[1]] and (is_held_back(id, job) or not is_let_in(id, job)) then
         redis.call('DEL', lock)
       elseif is_record(job) and not terminal[job[1]] then
         if is_suspect(job) then takes_suspect = false end

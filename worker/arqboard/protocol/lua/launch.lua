@@ -10,20 +10,38 @@
 --@include _workflow
 
 LAUNCH = tonumber(ARGV[2])
-local left = 0
-for _, wf in ipairs(redis.call('SMEMBERS', prefix .. 'launching')) do
-  local ready = prefix .. 'ready:' .. wf
-  if flow(wf).state == 'running' then
-    while launched < LAUNCH do
-      local n = redis.call('LPOP', ready)
-      if not n then break end
-      launch(wf, tonumber(n))
+local left, released = 0, {}
+
+-- What was held while the workflow was paused goes back into its queue. Its record has not changed.
+local function release(wf)
+  local held = redis.call('ZPOPMIN', prefix .. 'held:' .. wf, LAUNCH - launched)
+  for i = 1, #held, 2 do
+    local job = redis.pcall('HMGET', job_key(held[i]), 'queue', 'state')
+    if not job.err and job[1] and job[2] and not terminal[job[2]] then
+      redis.call('ZADD', job[1], held[i + 1], held[i])
+      released[job[1]] = true
+      launched = launched + 1
     end
   end
-  local waiting = redis.call('LLEN', ready)
-  if waiting == 0 or flow(wf).state ~= 'running' then redis.call('SREM', prefix .. 'launching', wf)
+end
+
+local function carry_on(wf)
+  release(wf)
+  while launched < LAUNCH do
+    local n = redis.call('LPOP', prefix .. 'ready:' .. wf)
+    if not n then return end
+    launch(wf, tonumber(n))
+  end
+end
+
+for _, wf in ipairs(redis.call('SMEMBERS', prefix .. 'launching')) do
+  local goes_on = flow(wf).state == 'running' and not flow(wf).paused
+  if goes_on and launched < LAUNCH then carry_on(wf) end
+  local waiting = redis.call('LLEN', prefix .. 'ready:' .. wf) + redis.call('ZCARD', prefix .. 'held:' .. wf)
+  if waiting == 0 or not goes_on then redis.call('SREM', prefix .. 'launching', wf)
   else left = left + waiting end
 end
+for queue in pairs(released) do wake(queue) end
 settle_workflows()
 write_counts()
 announce()
