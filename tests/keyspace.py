@@ -29,12 +29,14 @@ return found
 
 #: Keys that stand for themselves.
 GLOBAL = re.compile(
-    r"queues|functions|functions:.*|workers|worker:.*|viewers|position|epoch|changes|ended|stats:.*|deploys?|paused|limits"
+    r"queues|functions|functions:.*|workers|worker:.*|taken:.*|viewers|position|epoch|changes|ended|stats:.*|deploys?|paused|limits"
     r"|parked|launching|stopping|workflows|workflows_ended|workflows:(running|succeeded|failed|aborted)|jobs:.*|rate:.*"
-    r"|once:.*|unique:.*|schedules|schedule:.*|schedule-runs:.*"
+    r"|once:.*|unique:.*|answer:.*|schedules|schedule:.*|schedule-runs:.*|failures:.*|failure:.*"
 )
-OF_A_JOB = re.compile(r"(job|payload|attempts|chunks|chunk_info|log|artefacts|artefact):(.*)")
+OF_A_JOB = re.compile(r"(job|payload|attempts|chunks|chunk_info|log|artefacts|artefact|children):(.*)")
 OF_A_WORKFLOW = re.compile(r"(workflow|nodes|calls|results|marks|ready|held):(.*)")
+#: What can be taken back goes by itself, and with it the parts of deleted jobs.
+FOR_A_WHILE = re.compile(r"(undo|deleted|aside):(.*)")
 OF_ARQ = re.compile(r"arq:(job|retry|in-progress|result):(.*)")
 
 
@@ -65,6 +67,12 @@ class Keyspace:
     def jobs(self) -> dict[str, dict[str, str]]:
         start = self.keys.job("")
         return {key.removeprefix(start): value for key, value in self.values.items() if key.startswith(start)}
+
+    def is_of_deleted(self, own: str) -> bool:
+        """Whether a key, without our prefix, is a part of a job that can be brought back."""
+        part = OF_A_JOB.fullmatch(own)
+        ids = (part[2], part[2].rpartition(":")[0]) if part else ()
+        return any(self.keys.deleted(job_id) in self.values for job_id in ids)
 
     @property
     def workflows(self) -> dict[str, dict[str, str]]:
@@ -176,10 +184,16 @@ def _payload_problems(space: Keyspace) -> Iterator[str]:
     """The call of a job is where it is needed: to run it, or to retry it."""
     for job_id, job in space.jobs.items():
         in_arq, kept = ArqKeys.job(job_id) in space.values, space.keys.payload(job_id) in space.values
-        if in_arq == is_terminal(job) or kept != (job["state"] in ("failed", "aborted")):
+        if in_arq == is_terminal(job) or kept != (job["state"] in ("failed", "aborted") or _left_chunks(job)):
             yield f"{job_id} is {job['state']}; its call: arq's {in_arq}, kept {kept}"
         if is_terminal(job) and ArqKeys.retry(job_id) in space.values:
             yield f"{job_id} has ended and its tries are still counted"
+
+
+def _left_chunks(job: dict[str, str]) -> bool:
+    """Whether it succeeded without having run all of its chunks; a step of a workflow can't be run again then."""
+    done = int(job.get("chunk_done", 0)) + int(job.get("chunk_skipped", 0))
+    return job["state"] == "succeeded" and "workflow" not in job and int(job.get("chunk_total", 0)) > done
 
 
 def _position_problems(space: Keyspace) -> Iterator[str]:
@@ -220,6 +234,8 @@ def _leaks(space: Keyspace) -> Iterator[str]:
     queues = space.set(space.keys.queues)
     for key in space.values:
         own = key.removeprefix(space.keys.prefix)
+        if own != key and space.ttls[key] > 0 and (FOR_A_WHILE.fullmatch(own) or space.is_of_deleted(own)):
+            continue
         if own != key:
             job, flow = OF_A_JOB.fullmatch(own), OF_A_WORKFLOW.fullmatch(own)
             owned = (job and (job[2] in space.jobs or job[2].rpartition(":")[0] in space.jobs)) or (

@@ -107,3 +107,21 @@ def fails(ctx: dict[str, Any], how: str) -> Any:
             return lambda: None
         case _:
             return os.kill(os.getpid(), signal.SIGSEGV)
+
+
+@task(name="chunk_by_chunk", run_in="process")
+async def chunk_by_chunk(ctx: dict[str, Any], total: int = 3) -> int:
+    """Chunks that take a while, so that a test can do something meanwhile."""
+    async for _chunk in chunks(range(total), size=1):
+        await asyncio.sleep(1)
+    return total
+
+
+def doze() -> None:
+    time.sleep(60)
+
+
+@task(name="dawdle", run_in="process")
+def dawdle(ctx: dict[str, Any]) -> None:
+    """Stand at a known place."""
+    doze()

@@ -9,7 +9,8 @@ Several at once, past failures if you like:
 
     summary = await chunks.each(work, rows, size=100, concurrency=4, on_error="continue")
 
-Items must come in the same order in every try; when their number or the size changes, the map starts anew.
+Items must come in the same order in every try; when their number or the size changes, the map starts anew. People can
+skip chunks while the job runs: each is looked at right before it would begin.
 """
 
 from __future__ import annotations
@@ -69,6 +70,7 @@ class _Plan(Generic[T]):
         self.size = size
         self.progress = progress
         self._phase = progress.shown
+        self._is_resumed = False
         self.map = self._prepare(-(-len(self.items) // size))
         self._say(unit)
 
@@ -79,7 +81,8 @@ class _Plan(Generic[T]):
         live = self.progress.live
         if live.chunks is not None:
             raise ChunkError("this job has a chunk map already; put both loops into one, or split the job in two")
-        known = live.known_marks if self._is_same(total) else "." * total
+        self._is_resumed = self._is_same(total)
+        known = live.known_marks if self._is_resumed else "." * total
         live.chunks = ChunkMap(self.size, len(self.items), bytearray(known.encode()))
         if known != live.known_marks and live.known_marks:
             live.note = "the items changed since the last attempt: started anew"
@@ -100,16 +103,28 @@ class _Plan(Generic[T]):
         return min(self.size, len(self.items) - index * self.size)
 
     def waiting(self) -> list[int]:
-        """Chunks that no attempt has done."""
-        return [i for i in range(self.map.total) if not self.map.is_done(i)]
+        """Chunks that no attempt has done; where somebody asked for that, only those that failed."""
+        wanted = b"f" if self._is_resumed and self.progress.live.only_failed else b".fr"
+        return [i for i in range(self.map.total) if self.map.marks[i] in wanted]
+
+    def passes_over(self, index: int) -> bool:
+        """Whether somebody has skipped this chunk since the attempt began. It counts as done."""
+        if not self.map.is_done(index):
+            return False
+        self.progress.add(self._phase, self._count(index))
+        self.progress.touched()
+        return True
 
     def chunk(self, index: int) -> Chunk[T]:
         start = index * self.size
         return Chunk(self.items[start : start + self.size], index + 1, start)
 
     async def pass_gate(self) -> None:
-        """Wait here while the job is paused."""
-        await self.progress.live.pass_gate()
+        """Wait here while the job is paused; what was skipped in the pause comes with the answer to a report."""
+        if self.progress.live.is_paused:
+            await self.progress.live.pass_gate()
+            self.progress.touched()
+            await self.progress.settled()
 
     def begin(self, index: int) -> None:
         self.map.begin(index)
@@ -141,6 +156,8 @@ class _Loop(Generic[T]):
         plan = _Plan(self._items, self._size, self._unit, current())
         for index in plan.waiting():
             await plan.pass_gate()
+            if plan.passes_over(index):
+                continue
             plan.begin(index)
             await asyncio.sleep(0)
             yield plan.chunk(index)
@@ -216,6 +233,8 @@ async def _take(
         if not waiting:  # others took the rest meanwhile
             return
         index = waiting.popleft()
+        if plan.passes_over(index):
+            continue
         plan.begin(index)
         await asyncio.sleep(0)
         try:

@@ -72,11 +72,13 @@ class Attempt:
         self.stop: Stop = ""
         self.is_in_body = False
         self.is_over = False
+        self.body: Run | None = None
+        """its own code, once it runs"""
         self.task: asyncio.Task[None] | None = None
         self.started = time.time()
         self.live = Live(
             self.job_id, self.token, known_marks=claimed.marks, known_size=claimed.chunk_size,
-            known_items=claimed.chunk_items,
+            known_items=claimed.chunk_items, only_failed=claimed.only_failed,
         )  # fmt: skip
         if claimed.is_paused:
             self.pause()
@@ -253,9 +255,9 @@ class Attempt:
         try:
             if self.stop:
                 raise asyncio.CancelledError
-            run = run_of(self, ctx)
+            self.body = run_of(self, ctx)
             result = await within(
-                run, soft=self.soft_timeout_s, hard=self.timeout_s, stopwatch=self.stopwatch,
+                self.body, soft=self.soft_timeout_s, hard=self.timeout_s, stopwatch=self.stopwatch,
                 grace=self.worker.toolkit.abort_grace, give_up=self._give_up,
             )  # fmt: skip
             return self._success(result)
@@ -322,9 +324,9 @@ class Attempt:
             error_type=error_type, error=message, traceback=trace,
             keep_lock_ms=int(keep_cronjob_progress * 1000) if isinstance(self.function, CronJob) else 0,
             passed_on=self.passed_on if outcome is Outcome.SUCCEEDED else b"",
+            frame=own_frame(error) if error is not None and outcome is Outcome.FAILED else "",
         )  # fmt: skip
 
-            frame=own_frame(error) if error is not None and outcome is Outcome.FAILED else "",
     def _preview(self, result: Any) -> str:
         return "" if result is None or self._ignores_result else preview(result)
 

@@ -16,6 +16,7 @@ from .protocol.client import BlockingClient
 from .protocol.commands import Renewal, parse_renewal, renew_args
 from .protocol.keys import Keys
 from .protocol.scripts import source
+from .pulse import Pulse
 from .settings import ToolkitSettings
 
 logger = logging.getLogger("arqboard.lease")
@@ -34,23 +35,27 @@ class LeaseKeeper:
         tokens: Callable[[], dict[str, str]],
         record: Callable[[], dict[str, Any]],
         on_renewal: Callable[[Renewal], None],
+        on_asked: Callable[[list[tuple[str, str]]], None] | None = None,
     ) -> None:
         self._client = client
         self._keys, self._settings = keys, settings
         self._worker, self._queue = worker, queue
         self._tokens, self._record, self._on_renewal = tokens, record, on_renewal
+        self._on_asked = on_asked
         self._loop = asyncio.get_running_loop()
         self._stop = threading.Event()
         self._early = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"lease {worker}", daemon=True)
         self._renewed = 0.0
         self._first = asyncio.Event()
-        self.lag_ms = 0.0
+        self._pulse = Pulse(self._loop)
 
     def start(self) -> None:
+        self._pulse.start()
         self._thread.start()
 
     async def stop(self) -> None:
+        self._pulse.stop()
         self._stop.set()
         self._early.set()
         await asyncio.to_thread(self._thread.join)
@@ -87,13 +92,14 @@ class LeaseKeeper:
             failing = False
             self._renewed = began
             self._deliver(renewal)
+            self._answer(renewal.asked)
             self._early.wait(max(0.0, self._settings.heartbeat - (time.monotonic() - began)))
             self._early.clear()
 
     def _renew(self) -> Renewal:
         args = renew_args(
             self._keys, self._worker, self._queue, lease_ms=self._settings.lease_ms,
-            record={**self._record(), "lag_ms": round(self.lag_ms, 1)}, tokens=self._tokens(),
+            record={**self._record(), "lag_ms": round(self._pulse.lag_ms(), 1)}, tokens=self._tokens(),
         )  # fmt: skip
         return parse_renewal(self._eval(args))
 
@@ -102,9 +108,17 @@ class LeaseKeeper:
 
     def _deliver(self, renewal: Renewal) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has closed: the worker is gone
-            self._loop.call_soon_threadsafe(self._arrived, renewal, time.monotonic())
+            self._loop.call_soon_threadsafe(self._arrived, renewal)
 
-    def _arrived(self, renewal: Renewal, sent: float) -> None:
-        self.lag_ms = (time.monotonic() - sent) * 1000
+    def _answer(self, asked: list[tuple[str, str]]) -> None:
+        """Somebody wants to know where jobs stand. Whatever that meets, leases are renewed."""
+        if not asked or self._on_asked is None:
+            return
+        try:
+            self._on_asked(asked)
+        except Exception:
+            logger.exception("where jobs stand can't be told")
+
+    def _arrived(self, renewal: Renewal) -> None:
         self._first.set()
         self._on_renewal(renewal)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from .logs import Line, LogBuffer
@@ -55,6 +55,12 @@ class ChunkMap:
     def _set(self, index: int, letter: str) -> None:
         self.marks[index] = ord(letter)
         self.unsent[index] = letter
+
+    def skip(self, indexes: Iterable[int]) -> None:
+        """These are not to be run. What has begun, or ended and not been told yet, stays as it is."""
+        for index in indexes:
+            if self.marks[index] in b".f" and index not in self.unsent:
+                self.marks[index] = ord("s")
 
     def is_done(self, index: int) -> bool:
         return self.marks[index] in b"ds"
@@ -107,11 +113,14 @@ class Live:
     known_marks: str = ""
     known_size: int = 0
     known_items: int = 0
+    only_failed: bool = False
     phases: str = ""
     _phases_sent: str = field(default="", init=False, repr=False)
     _log: LogBuffer | None = field(default=None, init=False, repr=False)
     _gate: Gate | None = field(default=None, init=False, repr=False)
     _relay: Callable[[bool], None] | None = field(default=None, init=False, repr=False)
+    _skips_seen: int = field(default=0, init=False, repr=False)
+    _relay_skips: Callable[[list[int]], None] | None = field(default=None, init=False, repr=False)
 
     def report(self) -> Report:
         """What is to be sent; `phases` only if they changed."""
@@ -168,6 +177,26 @@ class Live:
         """Wait while the job is paused."""
         while self._gate is not None:
             await self._gate.wait()
+
+    # Chunks that people skip while the job runs
+
+    def has_seen(self, skips: int) -> bool:
+        """Whether it is known what so many acts of skipping have skipped."""
+        return skips <= self._skips_seen
+
+    def take_skips(self, skips: int, marks: str) -> None:
+        """Chunks that Redis has as skipped, and that have not begun here, will not be run."""
+        self._skips_seen = skips
+        if self.chunks is None:
+            return
+        skipped = [index for index, mark in enumerate(marks[: self.chunks.total]) if mark == "s"]
+        self.chunks.skip(skipped)
+        if self._relay_skips:
+            self._relay_skips(skipped)
+
+    def relay_skips(self, relay: Callable[[list[int]], None]) -> None:
+        """The chunks run in a child process: tell it what is skipped."""
+        self._relay_skips = relay
 
     # The end
 

@@ -29,13 +29,23 @@ class LoopRun:
         self._is_waiting = False
         self._is_over = False
         self._cancels = 0
+        self.coroutine: Any = None
+        """the call, once it has begun: what it awaits can be followed from there"""
+        self.task: asyncio.Task[Any] | None = None
 
     def __str__(self) -> str:
         return getattr(self._function, "__qualname__", repr(self._function))
 
     def plain(self) -> Awaitable[Any]:
         """The call itself, for who has no use for `interrupt`."""
-        return self._function(self._ctx, *self._args, **self._kwargs)
+        self.task = asyncio.current_task()
+        self.coroutine = self._function(self._ctx, *self._args, **self._kwargs)
+        return cast("Awaitable[Any]", self.coroutine)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a step of its own code runs right now, so that it waits nowhere."""
+        return bool(getattr(self.coroutine, "cr_running", False))
 
     async def result(self) -> Any:
         """Run it, once. What it returns and raises, and cancellations, go through unchanged."""

@@ -43,12 +43,16 @@ from .process_messages import (
     Interrupt,
     Job,
     Said,
+    Show,
+    Shown,
+    Skip,
     Start,
     frame,
     packed,
     unpacked,
 )
 from .progress import Progress, set_current
+from .stacks import Picture, frames_of_awaitable, frames_of_thread
 from .striking import Outcome
 
 #: Between two messages about progress (seconds).
@@ -105,6 +109,10 @@ class Link:
                 running.strike(asyncio.CancelledError())
             case Hold(is_paused) if running is not None:
                 running.hold(is_paused)
+            case Skip(indexes) if running is not None:
+                running.skip(indexes)
+            case Show(number) if running is not None:
+                self.say(Shown(number, running.picture()))
             case _:
                 pass
 
@@ -126,6 +134,7 @@ class Running:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._hit: Callable[[BaseException], None] | None = None
         self._live: Live | None = None
+        self._run: LoopRun | None = None
         self._is_held = False
 
     # In the thread that hears
@@ -142,6 +151,15 @@ class Running:
         if self._loop is not None:
             self._later(self.pass_on)
 
+    def skip(self, indexes: list[int]) -> None:
+        self._later(lambda: self._skip(indexes))
+
+    def picture(self) -> dict[str, Any]:
+        """Where the job's code stands: where its coroutine waits, or what the main thread does."""
+        if self._run is not None and not self._run.is_running:
+            return Picture("process", frames_of_awaitable(self._run.coroutine)).as_json()
+        return Picture("process", frames_of_thread(threading.main_thread().ident)).as_json()
+
     def _later(self, call: Callable[[], None]) -> None:
         assert self._loop is not None
         with contextlib.suppress(RuntimeError):  # its loop has closed: the job is over
@@ -149,9 +167,9 @@ class Running:
 
     # In the main thread
 
-    def in_loop(self, hit: Callable[[BaseException], None], live: Live) -> None:
+    def in_loop(self, hit: Callable[[BaseException], None], live: Live, run: LoopRun) -> None:
         """A coroutine begins: strikes and pauses reach it through its loop."""
-        self._hit, self._live = hit, live
+        self._hit, self._live, self._run = hit, live, run
         self._loop = asyncio.get_running_loop()
         self.deliver()
         self.pass_on()
@@ -163,6 +181,10 @@ class Running:
     def pass_on(self) -> None:
         if self._live is not None:
             self._live.pause() if self._is_held else self._live.resume()
+
+    def _skip(self, indexes: list[int]) -> None:
+        if self._live is not None and self._live.chunks is not None:
+            self._live.chunks.skip(indexes)
 
     def arm(self) -> None:
         """A plain function begins: strikes are raised in it, wherever it is."""
@@ -307,7 +329,7 @@ class Worker:
         run = LoopRun(function, ctx, args, kwargs)
 
         with listening(teller.log, live):
-            running.in_loop(_hitter(run, task), live)
+            running.in_loop(_hitter(run, task), live, run)
             try:
                 keep(Outcome.with_value(await run.result()))
             except BaseException as error:  # noqa: BLE001 - the job's own code

@@ -57,6 +57,20 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
+class Skip:
+    """Chunks (by index) that need not run."""
+
+    indexes: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """Where does the job stand?"""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What was asked is done, or failed."""
 
@@ -82,6 +96,14 @@ class Asked:
 
     number: int
     artefact: NewArtefact | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Where the job stands, as `stacks.Picture` says it."""
+
+    number: int
+    picture: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

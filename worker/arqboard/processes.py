@@ -28,6 +28,9 @@ from .process_messages import (
     Interrupt,
     Job,
     Said,
+    Show,
+    Shown,
+    Skip,
     Start,
     frame,
     packed,
@@ -250,6 +253,7 @@ class ProcessRun:
         self._outcome: Outcome | None = None
         self._ended = asyncio.Event()
         self._asking: set[asyncio.Task[None]] = set()
+        self._shown: list[Callable[[dict[str, Any]], object]] = []
         self._is_killed = False
 
     def __str__(self) -> str:
@@ -283,6 +287,12 @@ class ProcessRun:
         if self._child is not None:
             self._child.kill()
 
+    def show(self, then: Callable[[dict[str, Any]], object]) -> None:
+        """Ask the child where the job stands; `then` gets its answer, unless the job ends before."""
+        number = len(self._shown)
+        self._shown.append(then)
+        self._tell(Show(number))
+
     # Beginning
 
     def _job(self) -> Job:
@@ -302,6 +312,7 @@ class ProcessRun:
         if self._is_killed:
             child.kill()
         self._live.relay_pauses(lambda is_paused: self._tell(Hold(is_paused)))
+        self._live.relay_skips(lambda indexes: self._tell(Skip(indexes)))
 
     def _tell(self, message: Any) -> None:
         if self._child is None:
@@ -343,6 +354,8 @@ class ProcessRun:
                 asking = asyncio.get_running_loop().create_task(self._answer(message))
                 self._asking.add(asking)
                 asking.add_done_callback(self._asking.discard)
+            case Shown(number, picture):
+                self._shown[number](picture)
             case Ended():
                 self._outcome = message.outcome
                 self._ended.set()

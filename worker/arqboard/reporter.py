@@ -118,16 +118,19 @@ class Reporter:
         marks = [_chunk_report(live) for live in chunked]
         try:
             owned = await self._commands.progress(reports) if reports else []
-            owned += await self._commands.mark(marks) if marks else []
+            codes = await self._commands.mark(marks) if marks else []
         except BaseException:
             self._take_back(plain, chunked, marks)
             raise
         told = reports + [mark.report for mark in marks]
-        for live, report, is_owner in zip(plain + chunked, told, owned, strict=True):
+        for live, report, is_owner in zip(plain + chunked, told, owned + [code > 0 for code in codes], strict=True):
             if is_owner:
                 self._was_sent(live, report)
             else:
                 self._on_lost(live)
+        for live, code in zip(chunked, codes, strict=True):
+            if not live.has_seen(code - 1):
+                live.take_skips(code - 1, await self._commands.chunk_marks(live.job_id))
 
     def _was_sent(self, live: Live, report: Report) -> None:
         live.was_sent(report)

@@ -70,6 +70,11 @@ class ThreadRun:
             self._interrupted = True
             self._strike(error)
 
+    @property
+    def ident(self) -> int | None:
+        """The thread in which the function runs; None before and after."""
+        return self._ident
+
     def kill(self) -> None:
         """Nothing: a thread can't be ended against its will."""
 

@@ -32,6 +32,7 @@ from .hooks import Hooks
 from .lease import LeaseKeeper
 from .listening import Listener
 from .logs import LogCapture
+from .looking import Looker
 from .options import Hook
 from .outbox import Outbox
 from .outcomes import Aborted, Again, End, Failure, HandedOver, Success
@@ -150,8 +151,9 @@ class Worker(arq.worker.Worker):
         self.outbox = Outbox(self.commands, self.reporter, self.toolkit)
         self.registry = Registry(self)
         self.adopter = Adopter(self)
+        client = synchronous_client(self.pool)
         self.leases = LeaseKeeper(
-            synchronous_client(self.pool),
+            client,
             keys,
             self.toolkit,
             self.id,
@@ -159,6 +161,7 @@ class Worker(arq.worker.Worker):
             tokens=self._tokens,
             record=self.registry.record,
             on_renewal=self._on_renewal,
+            on_asked=Looker(client, keys, self.running).answer,
         )
         await self.registry.publish_functions()
         await self.registry.mark_release()
@@ -338,7 +341,7 @@ class Worker(arq.worker.Worker):
             self._wake.set()
         elif word == "workflows":
             self.flows.wake()
-        elif word == "drain" and what == self.id:
+        elif word in ("drain", "stack") and what == self.id:
             self.leases.renew_now()
         elif what in self.running:
             self._on_request(word, self.running[what])

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import uuid4
 
+from .acting import Acting, Answer
 from .client import Client
 from .errors import (
     JobExists,
@@ -22,6 +23,7 @@ from .graph import Graph
 from .job import Outcome, State
 from .keys import Keys
 from .scripts import Script, register
+from .steering import Steering
 
 #: Nodes of a workflow or jobs of a bulk submission that go into one call.
 MAX_SUBMITTED = 500
@@ -122,6 +124,8 @@ class Claimed:
     node: int = -1
     source: str = ""
     is_paused: bool = False
+    only_failed: bool = False
+    """of its chunks those only that failed are to be run"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,12 +215,12 @@ class Ended:
     traceback: str = ""
     keep_lock_ms: int = 0
     passed_on: bytes = b""
+    frame: str = ""
+    """the innermost of the user's own code, as `module:function`, where the job has failed"""
 
     def told(self, passed_on: int) -> list[Any]:
         return [
             self.job_id, self.token, self.outcome.value, self.keep_result_ms, self.preview, self.error_type, self.error,
-    frame: str = ""
-    """the innermost of the user's own code, as `module:function`, where the job has failed"""
             self.traceback, self.keep_lock_ms, passed_on, self.frame,
         ]  # fmt: skip
 
@@ -250,9 +254,11 @@ class Renewal:
     is_watched: bool
     paused: list[str] = field(default_factory=list[str])
     is_draining: bool = False
+    asked: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    """jobs whose stack somebody wants to see, and where the answer goes"""
 
 
-class Commands:
+class Commands(Steering, Acting):
     """All verbs over one client that it does not own. Every method is one atomic call."""
 
     def __init__(self, redis: Client, keys: Keys | None = None) -> None:
@@ -289,53 +295,50 @@ class Commands:
             answers += [_submitted(s, code, raw_id) for s, (code, raw_id) in zip(batch, codes, strict=True)]
         return answers
 
-    async def retry(self, job_id: str) -> None:
-        """Run a failed or aborted job again. Raises JobNotFound, WrongState, PayloadGone or JobExists."""
-        match (await self._call("retry", job_id))[0]:
-            case -1:
+    async def retry(self, job_id: str, *, batch: str = "") -> bool:
+        """Run a failed or aborted job again. Whether it can be undone: with a `batch` it starts RETRY_DELAY_MS later, and
+        until then it can, but for a step of a workflow. Raises JobNotFound, WrongState, PayloadGone or JobExists."""
+        match (await self.retry_each([job_id], batch=batch))[job_id]:
+            case Answer.GONE:
                 raise JobNotFound(job_id)
-            case -2:
-                raise await self._wrong_state(job_id, "retry", "Only a failed or aborted job can be retried.")
-            case -3:
+            case Answer.LOST_CALL:
                 raise PayloadGone(job_id)
-            case -4:
+            case Answer.TAKEN:
                 raise JobExists(job_id)
-            case _:
-                return
+            case answer if not answer.is_done:
+                raise await self._wrong_state(job_id, "retry", "Only a failed or aborted job can be retried.")
+            case answer:
+                return answer is Answer.UNDOABLE
 
     async def retry_many(self, job_ids: Sequence[str]) -> int:
-        """Run those of these jobs again that failed or were aborted and can be. Returns how many, at most MAX_BATCH in
-        one call."""
-        retried = 0
-        for start in range(0, len(job_ids), MAX_BATCH):
-            codes = await self._call("retry", *job_ids[start : start + MAX_BATCH])
-            retried += sum(code == 1 for code in codes)
-        return retried
+        """Run those of these jobs again that failed or were aborted and can be. Returns how many."""
+        return sum(answer.is_done for answer in (await self.retry_each(job_ids)).values())
 
     async def abort(self, job_id: str, by: str = "") -> State:
         """End a job. ABORTED when it was waiting, RUNNING when its worker has been asked to cancel it.
 
         Raises JobNotFound, or WrongState when it has ended.
         """
-        match await self._call("abort", job_id, by):
-            case 1:
+        match (await self.abort_each([job_id], by=by))[job_id]:
+            case Answer.DONE:
                 return State.ABORTED
-            case 2:
+            case Answer.ASKED:
                 return State.RUNNING
-            case -1:
+            case Answer.GONE:
                 raise JobNotFound(job_id)
             case _:
                 raise await self._wrong_state(job_id, "abort", "It has ended, there is nothing to abort.")
 
-    async def discard(self, job_id: str) -> None:
-        """Delete a job that does not run. Raises JobNotFound, or WrongState when it runs."""
-        match await self._call("discard", job_id):
-            case 1:
-                return
-            case -1:
+    async def discard(self, job_id: str, *, batch: str = "") -> bool:
+        """Delete a job that does not run. Whether it can be undone: with a `batch` it can for UNDO_MS, but for a waiting
+        step of a workflow. Raises JobNotFound, or WrongState when it runs."""
+        match (await self.discard_each([job_id], batch=batch))[job_id]:
+            case Answer.GONE:
                 raise JobNotFound(job_id)
-            case _:
+            case answer if not answer.is_done:
                 raise await self._wrong_state(job_id, "delete", "Abort it first.")
+            case answer:
+                return answer is Answer.UNDOABLE
 
     async def pause_job(self, job_id: str) -> None:
         """Let a running job stop before its next chunk. Raises JobNotFound, or WrongState where it can't."""
@@ -521,10 +524,14 @@ class Commands:
         codes = await self._call("progress", *(a for r in reports for a in r.argv()))
         return [code == 1 for code in codes]
 
-    async def mark(self, reports: Sequence[ChunkReport]) -> list[bool]:
-        """Write chunk marks; False where the attempt does not own its job any more."""
-        codes = await self._call("mark", *(a for r in reports for a in r.argv()))
-        return [code == 1 for code in codes]
+    async def mark(self, reports: Sequence[ChunkReport]) -> list[int]:
+        """Write chunk marks; 0 where the attempt does not own its job any more, else 1 and how often chunks of it were
+        skipped meanwhile."""
+        return list(await self._call("mark", *(a for r in reports for a in r.argv())))
+
+    async def chunk_marks(self, job_id: str) -> str:
+        """One letter per chunk, as Redis has them."""
+        return ((await self._redis.get(self.keys.chunks(job_id))) or b"").decode("ascii", "replace")
 
     async def log(self, reports: Sequence[LogReport], *, keep: int) -> list[bool]:
         """Write log lines, of each job the last `keep`; False where the attempt does not own its job any more."""
@@ -561,8 +568,16 @@ def renew_args(
 
 
 def parse_renewal(reply: Any) -> Renewal:
-    lost, abort, watched, paused, draining = reply
-    return Renewal(_texts(lost), _texts(abort), watched == 1, _texts(paused), draining == 1)
+    lost, abort, watched, paused, draining, asked = reply
+    return Renewal(_texts(lost), _texts(abort), watched == 1, _texts(paused), draining == 1, _questions(asked))
+
+
+def _questions(asked: bytes) -> list[tuple[str, str]]:
+    """What can't be read was written by nobody of ours, and must not end a heartbeat."""
+    try:
+        return [(str(job_id), str(answer)) for job_id, answer in json.loads(asked)] if asked else []
+    except (ValueError, TypeError):
+        return []
 
 
 def _texts(raw: list[bytes]) -> list[str]:
@@ -581,13 +596,13 @@ def _submitted(s: Submission, code: int, raw_id: bytes) -> Submitted | JobExists
 
 def _claimed(row: list[Any]) -> Claimed:
     raw_id, payload, token, job_try, run_at, flag, total, size, items, marks, crashes, *more = row
-    options, workflow, node, source, paused = more
+    options, workflow, node, source, paused, only = more
     return Claimed(
         job_id=raw_id.decode(errors="replace"), payload=payload, token=token.decode(), job_try=job_try, run_at=run_at,
         is_aborted=flag == 1, has_crashed_often=flag == 2, chunk_total=total, chunk_size=size, chunk_items=items,
         marks=marks.decode("ascii", "replace"), crashes=crashes, has_expired=flag == 3, has_no_workflow=flag == 4,
         options=options.decode(errors="replace"), workflow=workflow.decode(errors="replace"), node=int(node or -1),
-        source=source.decode(errors="replace"), is_paused=paused == 1,
+        source=source.decode(errors="replace"), is_paused=paused == 1, only_failed=only == b"f",
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -63,6 +64,14 @@ class KeyReused(ArqboardError):
         )
 
 
+class NoSuchChunk(ArqboardError):
+    """The job is there, but has no chunk with which that can be done."""
+
+    def __init__(self, job_id: str, action: str, why: str) -> None:
+        self.job_id, self.action = job_id, action
+        super().__init__(f'Can\'t {action} chunks of job "{job_id}". {why}')
+
+
 class UnknownFunction(ArqboardError):
     """No worker has ever offered this function."""
 
@@ -75,11 +84,14 @@ class UnknownFunction(ArqboardError):
 class BadArguments(ArqboardError):
     """The arguments don't fit the function's signature.
 
-    `problems` maps a parameter's name (or "" for the call as a whole) to what is wrong with it.
+    `problems` maps a parameter's name (or "" for the call as a whole) to what is wrong with it, `paths` those with
+    parts to where in the value that is.
     """
 
-    def __init__(self, function: str, problems: dict[str, str]) -> None:
-        self.function, self.problems = function, problems
+    def __init__(
+        self, function: str, problems: dict[str, str], paths: Mapping[str, tuple[int | str, ...]] | None = None
+    ) -> None:
+        self.function, self.problems, self.paths = function, problems, dict(paths or {})
         said = "; ".join(f"{name}: {why}" if name else why for name, why in problems.items())
         super().__init__(f"The arguments don't fit {function}: {said}")
 

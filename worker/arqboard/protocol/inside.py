@@ -3,44 +3,21 @@
 from __future__ import annotations
 
 import json
-import logging
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
 
 from redis.exceptions import ResponseError
 
-from .client import Client
-from .keys import Keys
+from .joblog import LogLine, LogPage, LogReader
 
-#: More lines or chunks than this are not read at once.
-MAX_LINES = 1_000
+__all__ = ["Artefact", "Child", "ChunkInfo", "InsideReader", "LogLine", "LogPage"]
+
+#: More chunks than this are not read at once.
 MAX_CHUNKS = 1_000
 MAX_ARTEFACTS = 50
-_PLACE = re.compile(r"\d{1,19}(-\d{1,19})?")
 _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(; ?charset=[\w-]+)?", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class LogLine:
-    """One line. `time` is ms since 1970 by Redis' clock, `level` its name and `levelno` its rank (INFO is 20)."""
-
-    id: str
-    time: int
-    level: str
-    logger: str
-    message: str
-    attempt: int
-    levelno: int
-
-
-@dataclass(frozen=True, slots=True)
-class LogPage:
-    """Lines, oldest first, and the place after the last one that was looked at: the next `after`."""
-
-    lines: list[LogLine]
-    next: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,51 +47,16 @@ class Artefact:
     created: int
 
 
-class InsideReader:
+@dataclass(frozen=True, slots=True)
+class Child:
+    """What a job submitted: another job, or a workflow."""
+
+    id: str
+    is_workflow: bool
+
+
+class InsideReader(LogReader):
     """The part of the reader that looks into one job. What can't be read is left out."""
-
-    def __init__(self, redis: Client, keys: Keys | None = None) -> None:
-        self._redis = redis
-        self.keys = keys or Keys()
-
-    async def logs(
-        self, job_id: str, after: str = "0", limit: int = 500, *, min_level: int | str | None = None
-    ) -> LogPage:
-        """Lines after a place, "0" being the start, from a level on: 30 or "WARNING".
-
-        Fewer than `limit` are all there are. Raises ValueError where `after` is no place or there is no such level.
-        """
-        if not _PLACE.fullmatch(after) or any(int(part) >= 2**64 for part in after.split("-")):
-            raise ValueError(f'"{after[:60]}" is not a place in a log; it looks like 1764000000000-0')
-        limit, lowest = max(1, min(limit, MAX_LINES)), _levelno(min_level)
-        lines: list[LogLine] = []
-        while True:
-            entries = await self._entries(job_id, after, limit)
-            for raw_id, fields in entries:
-                after = raw_id.decode()
-                line = _line(after, fields)
-                if line is not None and line.levelno >= lowest:
-                    lines.append(line)
-                if len(lines) == limit:
-                    return LogPage(lines, after)
-            if len(entries) < limit:
-                return LogPage(lines, after)
-
-    async def log_tail(self, job_id: str, limit: int) -> list[LogLine]:
-        """The last lines, oldest first."""
-        try:
-            count = max(1, min(limit, MAX_LINES))
-            entries: list[Any] = await self._redis.xrevrange(self.keys.log(job_id), count=count) or []
-        except ResponseError:
-            return []
-        found = [_line(raw_id.decode(), fields) for raw_id, fields in reversed(entries)]
-        return [line for line in found if line is not None]
-
-    async def _entries(self, job_id: str, after: str, limit: int) -> list[Any]:
-        try:
-            return await self._redis.xrange(self.keys.log(job_id), min=f"({after}", count=limit) or []
-        except ResponseError:  # another type of value, or `after` is the last place there can be
-            return []
 
     async def chunk_info(self, job_id: str, start: int = 0, stop: int = MAX_CHUNKS) -> list[ChunkInfo]:
         """The chunks with the indexes `start` to `stop` - 1, as far as there are any; at most 1,000."""
@@ -132,6 +74,34 @@ class InsideReader:
         known = [None] * len(letters) if isinstance(ends, Exception) else ends
         return [_chunk(start + n, letter, known[n]) for n, letter in enumerate(letters)]
 
+    async def chunks_at(self, job_id: str, indexes: Sequence[int]) -> list[ChunkInfo]:
+        """These chunks, at most 1,000 of them, as far as there are such."""
+        wanted = list(indexes[:MAX_CHUNKS])
+        if not wanted:
+            return []
+        pipe = self._redis.pipeline(transaction=False)
+        for index in wanted:
+            pipe.getrange(self.keys.chunks(job_id), index, index)
+        pipe.hmget(self.keys.chunk_info(job_id), [str(index) for index in wanted])
+        *marks, ends = await pipe.execute(raise_on_error=False)
+        known = [None] * len(wanted) if isinstance(ends, Exception) else ends
+        return [
+            _chunk(index, mark.decode("ascii", "replace"), end)
+            for index, mark, end in zip(wanted, marks, known, strict=True)
+            if mark and not isinstance(mark, Exception)
+        ]
+
+    async def children(self, job_id: str, limit: int = 50) -> tuple[list[Child], int]:
+        """What a job submitted, the newest first, and how many of them are known (at most about 1,000)."""
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.lrange(self.keys.children(job_id), -limit, -1)
+        pipe.llen(self.keys.children(job_id))
+        entries, count = await pipe.execute(raise_on_error=False)
+        if isinstance(entries, Exception) or isinstance(count, Exception):
+            return [], 0
+        texts = dict.fromkeys(raw.decode(errors="replace") for raw in reversed(entries))
+        return [Child(text[1:], text.startswith("w")) for text in texts if len(text) > 1], int(count)
+
     async def artefacts(self, job_id: str) -> list[Artefact]:
         """What a job made, in the order in which it first made it."""
         try:
@@ -148,30 +118,6 @@ class InsideReader:
         except ResponseError:
             return None
         return data
-
-
-def _levelno(level: int | str | None) -> int:
-    if not isinstance(level, str):
-        return level or 0
-    known = logging.getLevelNamesMapping()
-    if level.upper() not in known:
-        raise ValueError(f'"{level[:60]}" is not a level; there are {", ".join(sorted(known, key=known.__getitem__))}')
-    return known[level.upper()]
-
-
-def _line(line_id: str, raw: dict[bytes, bytes]) -> LogLine | None:
-    try:
-        return LogLine(
-            id=line_id,
-            time=int(raw[b"time"]),
-            level=_text(raw.get(b"level"), 30),
-            logger=_text(raw.get(b"logger"), 100),
-            message=_text(raw[b"message"], 20_000),
-            attempt=int(raw.get(b"attempt", 0)),
-            levelno=int(raw.get(b"no", 0)),
-        )
-    except (KeyError, ValueError):
-        return None
 
 
 def _text(raw: bytes | None, limit: int) -> str:

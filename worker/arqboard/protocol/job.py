@@ -95,6 +95,11 @@ class ChunkCounts:
     def waiting(self) -> int:
         return max(0, self.total - self.done - self.failed - self.running - self.skipped)
 
+    @property
+    def open(self) -> int:
+        """Those that somebody could still run or skip."""
+        return self.failed + self.waiting
+
 
 @dataclass(frozen=True, slots=True)
 class ProgressInfo:
@@ -194,6 +199,9 @@ class Job:
     """of the last attempt; like the next two only where it was read in detail"""
     log_lines: int = field(default=0, kw_only=True)
     """how many were ever written; of these the newest are kept"""
+    log_warnings: int = field(default=0, kw_only=True)
+    """of these, lines of the level WARNING; then of ERROR and above"""
+    log_errors: int = field(default=0, kw_only=True)
     artefacts: int = field(default=0, kw_only=True)
     paused: int | None = field(default=None, kw_only=True)
     """since when it waits before its next chunk"""
@@ -205,6 +213,8 @@ class Job:
     """the job that this one was made to stand in for, with other arguments"""
     retried_as: str = field(default="", kw_only=True)
     """the last job that was made to stand in for this one"""
+    fingerprint: str = field(default="", kw_only=True)
+    """of a failed job: which failures it is one of; see failures.py"""
 
     @property
     def can_retry(self) -> bool:
@@ -213,12 +223,20 @@ class Job:
     @property
     def can_abort(self) -> bool:
         return not self.state.is_terminal
-    fingerprint: str = field(default="", kw_only=True)
-    """of a failed job: which failures it is one of; see failures.py"""
 
     @property
     def can_pause(self) -> bool:
         return self.state is State.RUNNING and self.chunks is not None and self.paused is None
+
+    @property
+    def can_run_chunks(self) -> bool:
+        """Whether a run for the chunks that are left can be asked for."""
+        is_step = self.state is State.SUCCEEDED and bool(self.workflow)
+        return self.state.is_terminal and not is_step and self.chunks is not None and self.chunks.open > 0
+
+    @property
+    def can_reschedule(self) -> bool:
+        return self.state in (State.DEFERRED, State.QUEUED, State.RETRYING)
 
     @property
     def can_discard(self) -> bool:
@@ -268,6 +286,8 @@ class Job:
             version=version,
             phases=_phases(f, state),
             log_lines=max(0, f.number("log_lines", 0)),
+            log_warnings=max(0, f.number("log_warnings", 0)),
+            log_errors=max(0, f.number("log_errors", 0)),
             artefacts=max(0, f.number("artefacts", 0)),
             paused=f.maybe("paused"),
             priority=f.number("priority", 0),
@@ -275,6 +295,7 @@ class Job:
             parent=f.text("parent", ""),
             retry_of=f.text("retry_of", ""),
             retried_as=f.text("retried_as", ""),
+            fingerprint=f.text("fingerprint", ""),
         )
 
 
@@ -295,7 +316,6 @@ class _Fields:
             return default
         return value.decode(errors="replace")
 
-            fingerprint=f.text("fingerprint", ""),
     def number(self, name: str, default: int | None = None) -> int:
         value = self.maybe(name)
         if value is None:

@@ -40,6 +40,14 @@ class Keys:
     def log(self, job_id: str) -> str:
         return f"{self.prefix}log:{job_id}"
 
+    def children(self, job_id: str) -> str:
+        """List: what the job submitted, the newest last: `j` or `w` (a workflow), and the id."""
+        return f"{self.prefix}children:{job_id}"
+
+    def answer(self, name: str) -> str:
+        """List: what a worker answered to a question (ask_stack); kept for seconds."""
+        return f"{self.prefix}answer:{name}"
+
     def artefacts(self, job_id: str) -> str:
         """List: what the job made, one JSON each; its place, counted from 1, is its number."""
         return f"{self.prefix}artefacts:{job_id}"
@@ -56,14 +64,6 @@ class Keys:
         parts = (state or ANY, _segment(queue) if queue else ANY, _segment(function) if function else ANY)
         return f"{self.prefix}jobs:{'/'.join(parts)}"
 
-    def worker(self, worker_id: str) -> str:
-        return f"{self.prefix}worker:{worker_id}"
-
-    def stats(self, minute: int) -> str:
-        return f"{self.prefix}stats:{minute}"
-
-    def stats_hour(self, hour: int) -> str:
-        return f"{self.prefix}stats:hour:{hour}"
     def failures(self, by: str) -> str:
         """Groups (by fingerprint, exception or function) that have failed jobs, by the newest failure of each."""
         return f"{self.prefix}failures:{by}"
@@ -86,6 +86,18 @@ class Keys:
         """The record of a deleted job while it can be brought back; gone by itself after that."""
         return f"{self.prefix}deleted:{job_id}"
 
+    def worker(self, worker_id: str) -> str:
+        return f"{self.prefix}worker:{worker_id}"
+
+    def taken(self, worker_id: str) -> str:
+        """List: jobs that others took over when this worker had gone silent, newest first."""
+        return f"{self.prefix}taken:{worker_id}"
+
+    def stats(self, minute: int) -> str:
+        return f"{self.prefix}stats:{minute}"
+
+    def stats_hour(self, hour: int) -> str:
+        return f"{self.prefix}stats:hour:{hour}"
 
     def stats_day(self, day: int) -> str:
         return f"{self.prefix}stats:day:{day}"
@@ -151,6 +163,10 @@ class Keys:
         """`queue:<name>` or `function:<name>` → since when it is paused."""
         return f"{self.prefix}paused"
 
+    def parked_of(self, function: str) -> str:
+        """Due jobs that their function's limits, or its pause, hold back."""
+        return f"{self.prefix}parked:{function}"
+
     def schedule(self, name: str) -> str:
         return f"{self.prefix}schedule:{name}"
 
@@ -182,7 +198,7 @@ class Keys:
 
     @property
     def control(self) -> str:
-        """Channel to the workers: `wake <queue>` and `abort <id>`. Hints only; the truth is in the keys."""
+        """Channel to the workers: `wake <queue>`, `abort <id>` and others. Hints only; the truth is in the keys."""
         return f"{self.prefix}control"
 
     @property

@@ -13,8 +13,24 @@ local function link(id, by)
   if known == 1 then change(id, 'retried_as', by) end
 end
 
+-- What a job has submitted is listed with it, the newest: a letter for its kind (j job, w workflow) and its id.
+local MAX_CHILDREN = 1000
+local function belong(parent, kind, id)
+  if (parent or '') == '' or redis.pcall('HEXISTS', job_key(parent), 'state') ~= 1 then return end
+  local key = prefix .. 'children:' .. parent
+  local count = redis.pcall('RPUSH', key, kind .. id)
+  if type(count) == 'number' and count > MAX_CHILDREN then redis.call('LTRIM', key, -MAX_CHILDREN, -1) end
+end
+
+-- One that was deleted under this id a moment ago can't come back now.
+local function forget_deleted(id)
+  if redis.call('EXISTS', prefix .. 'deleted:' .. id) == 0 then return end
+  redis.call('DEL', prefix .. 'deleted:' .. id, prefix .. 'aside:' .. id, unpack(parts_of(id)))
+end
+
 local function create(job)
   local id, fn, queue = job.id, job['function'], job.queue
+  forget_deleted(id)
   local old = redis.pcall('HMGET', job_key(id), 'state', 'queue', 'function')
   if not old.err and old[1] and old[2] and old[3] then forget(id, old[1], old[2], old[3])
   else redis.call('DEL', job_key(id)) end
@@ -33,6 +49,7 @@ local function create(job)
   index(state, queue, fn, job.run_at, id)
   index('*', queue, fn, job.enqueued, id)
   redis.call('SADD', prefix .. 'queues', queue)
-  count('submitted', fn)
+  count('submitted', fn, queue)
   if (job.retry_of or '') ~= '' then link(job.retry_of, id) end
+  belong(job.parent, 'j', id)
 end

@@ -13,6 +13,7 @@ local position = nil
 local terminal = { succeeded = true, failed = true, aborted = true }
 local escapes = { ['%'] = '%25', ['/'] = '%2F', ['*'] = '%2A' }
 local adding, removing = {}, {}
+local PARTS = { 'payload', 'attempts', 'chunks', 'chunk_info', 'log', 'artefacts', 'children' }
 
 local function job_key(id) return prefix .. 'job:' .. id end
 local function segment(name) return (string.gsub(name, '[%%/*]', escapes)) end
@@ -69,11 +70,11 @@ local function index(state, queue, fn, score, id)
   zadd(keys[4], score, id)
 end
 
-local function unindex(state, queue, fn, id)
 --@include _failures
 
-  local keys = indexes(state, queue, fn)
+local function unindex(state, queue, fn, id)
   if state == 'failed' then leave_groups(id, fn) end
+  local keys = indexes(state, queue, fn)
   zrem(keys[1], id)
   zrem(keys[2], id)
   zrem(keys[3], id)
@@ -96,10 +97,10 @@ end
 
 local function announce()
   write_counts()
-  settle()
   write_groups()
-  if not position then return end
+  settle()
   settle_groups()
+  if not position then return end
   redis.call('SET', prefix .. 'position', position)
   redis.call('SET', prefix .. 'epoch', now, 'NX')
   if redis.call('ZCARD', prefix .. 'changes') > 101000 then
@@ -110,15 +111,23 @@ end
 
 local function wake(queue) redis.call('PUBLISH', prefix .. 'control', 'wake ' .. queue) end
 
+-- Every key that we hold about a job beside its record.
+local function parts_of(id)
+  local parts = {}
+  for n, kind in ipairs(PARTS) do parts[n] = prefix .. kind .. ':' .. id end
+  local made = redis.pcall('LLEN', prefix .. 'artefacts:' .. id)
+  for n = 1, type(made) == 'number' and math.min(made, 1000) or 0 do
+    parts[#parts + 1] = prefix .. 'artefact:' .. id .. ':' .. n
+  end
+  return parts
+end
+
 -- Everything we hold about a job, gone.
 local function forget(id, state, queue, fn)
   unindex(state, queue, fn, id)
   unindex('*', queue, fn, id)
   zrem(prefix .. 'ended', id)
-  local made = redis.pcall('LLEN', prefix .. 'artefacts:' .. id)
-  for n = 1, type(made) == 'number' and made or 0 do redis.call('DEL', prefix .. 'artefact:' .. id .. ':' .. n) end
-  redis.call('DEL', job_key(id), prefix .. 'payload:' .. id, prefix .. 'attempts:' .. id, prefix .. 'chunks:' .. id,
-    prefix .. 'chunk_info:' .. id, prefix .. 'log:' .. id, prefix .. 'artefacts:' .. id)
+  redis.call('DEL', job_key(id), unpack(parts_of(id)))
 end
 
 -- Keep the call of a job that may be retried, byte for byte.

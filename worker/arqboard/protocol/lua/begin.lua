@@ -43,6 +43,7 @@ if (given.once or '') ~= '' then
   redis.call('HSET', prefix .. 'once:' .. given.once, 'fingerprint', given.fingerprint, 'id', wf)
   redis.call('EXPIRE', prefix .. 'once:' .. given.once, 86400)
 end
+belong(given.parent, 'w', wf)
 moved[wf] = true
 for _, root in ipairs(given.roots) do launch(wf, root) end
 settle_workflows()

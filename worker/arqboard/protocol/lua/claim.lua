@@ -12,7 +12,8 @@
 -- ARGV  1 prefix  2 queue  3 worker  4 lease ms  5 want  6 crashes a job may cause  7 number of this claim
 --       8 1 when the worker runs no suspect
 -- Returns {claimed, foreign}. claimed: {id, payload or "", token, try, run_at ms, flag, chunk total, chunk size,
---       chunk items, marks, crashes, options, workflow, node, source, 1 when paused}, flag 0 run it, 1 abort was requested, 2 it
+--       chunk items, marks, crashes, options, workflow, node, source, 1 when paused, f to run
+--       only chunks that failed}, flag 0 run it, 1 abort was requested, 2 it
 --       has crashed too many workers, 3 it waited longer than it may, 4 its workflow has ended.
 --       foreign: {id, payload or ""} of jobs without a record; adopt them, then claim again.
 -- Announces each claimed job.
@@ -24,7 +25,7 @@
 local queue, worker, lease, want, max_crashes = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
 local FIELDS = { 'state', 'function', 'queue', 'run_at', 'enqueued', 'started', 'crashes', 'abort_requested',
   'chunk_total', 'chunk_size', 'chunk_items', 'attempt', 'options', 'workflow', 'node', 'source', 'paused', 'priority',
-  'expires_at', 'slot' }
+  'expires_at', 'slot', 'only' }
 local claimed, foreign, offset, looked, numbered = {}, {}, 0, 0, 0
 local takes_suspect = ARGV[8] == '1'
 local any_abort = redis.call('EXISTS', 'arq:abort') == 1
@@ -107,9 +108,20 @@ local function is_let_in(id, job)
   return true
 end
 
+-- What became of the jobs of a lost worker is known as long as its record is.
+local function note_taken(id, fn)
+  local from = redis.call('HGET', job_key(id), 'worker')
+  if not from then return end
+  local key = prefix .. 'taken:' .. from
+  redis.pcall('LPUSH', key, cjson.encode({ job = id, ['function'] = fn, by = worker, at = now }))
+  redis.pcall('LTRIM', key, 0, 199)
+  redis.call('PEXPIRE', key, 3600000)
+end
+
 local function start(id, job, token)
   local was_lost, crashes, try = job[1] == 'running', crashes_of(job), nil
   if was_lost then -- a lost worker burns no try, unless the job itself kills workers
+    note_taken(id, job[2])
     try = redis.call('GET', 'arq:retry:' .. id) or 1
   else
     try = count_try(id)
@@ -117,7 +129,7 @@ local function start(id, job, token)
   if job[6] then
     archive_attempt(id, was_lost)
     fail_running_chunks(id)
-    redis.call('HDEL', job_key(id), 'base_at', 'base_done', 'mid_at', 'mid_done', 'note', 'phases')
+    redis.call('HDEL', job_key(id), 'base_at', 'base_done', 'mid_at', 'mid_done', 'note', 'phases', 'skips')
   end
   unindex(job[1], job[3], job[2], id)
   index('running', job[3], job[2], now, id)
@@ -128,12 +140,12 @@ local function start(id, job, token)
     count('lost', job[2])
     redis.call('HSET', job_key(id), 'run_at', now, 'crashes', crashes)
   else
-    count_time('wait', job[2], math.max(0, now - tonumber(job[4])))
+    count_time('wait', job[2], math.max(0, now - tonumber(job[4])), job[3])
   end
   local marks = job[9] and redis.call('GET', prefix .. 'chunks:' .. id) or ''
   return { id, redis.call('GET', 'arq:job:' .. id) or '', token, tonumber(try), tonumber(job[4]),
     flag_of(id, job, crashes), tonumber(job[9] or 0), tonumber(job[10] or 0), tonumber(job[11] or 0), marks, crashes,
-    job[13] or '', job[14] or '', job[15] or '', job[16] or '', job[17] and 1 or 0 }
+    job[13] or '', job[14] or '', job[15] or '', job[16] or '', job[17] and 1 or 0, job[21] or '' }
 end
 
 load_gates()

@@ -25,8 +25,14 @@ local function store_result(id, blob, keep)
   else redis.call('SET', 'arq:result:' .. id, blob, 'PX', keep) end
 end
 
-local function clear_arqs_keys(id, outcome, keep_lock)
-  if outcome ~= 'succeeded' then keep_payload(id) end
+-- A job can be run again when it failed, and for chunks that it left (a step not: its workflow goes on without them).
+local function can_run_again(outcome, job)
+  if outcome ~= 'succeeded' then return true end
+  return job[11] and not job[7] and tonumber(job[11]) > tonumber(job[12] or 0) + tonumber(job[13] or 0)
+end
+
+local function clear_arqs_keys(id, keeps_payload, keep_lock)
+  if keeps_payload then keep_payload(id) end
   if keep_lock > 0 then
     redis.call('PEXPIRE', 'arq:in-progress:' .. id, keep_lock)
     redis.call('DEL', 'arq:job:' .. id, 'arq:retry:' .. id)
@@ -38,7 +44,7 @@ end
 local function write(id, ended, blob, job)
   local outcome = ended[3]
   store_result(id, blob, ended[4])
-  clear_arqs_keys(id, outcome, ended[9])
+  clear_arqs_keys(id, can_run_again(outcome, job), ended[9])
   leave_queue(job[4], job[3], id)
   release_unique(job[9], id)
   zrem('arq:abort', id)
@@ -52,7 +58,7 @@ local function write(id, ended, blob, job)
   if ended[6] ~= '' then
     redis.call('HSET', job_key(id), 'error_type', ended[6], 'error', ended[7], 'traceback', ended[8])
   end
-  count(outcome, job[3])
+  count(outcome, job[3], job[4])
   count_time('run', job[3], math.max(0, now - tonumber(job[5])))
   if outcome == 'failed' then
     count_error(job[3], ended[6])
@@ -82,7 +88,7 @@ local codes = {}
 for n, ended in ipairs(cjson.decode(ARGV[4])) do
   local id, token = ended[1], ended[2]
   local job = redis.call('HMGET', job_key(id), 'state', 'token', 'function', 'queue', 'started', 'chunk_running',
-    'workflow', 'node', 'unique', 'paused')
+    'workflow', 'node', 'unique', 'paused', 'chunk_total', 'chunk_done', 'chunk_skipped')
   local lock = redis.call('GET', 'arq:in-progress:' .. id)
   if job[1] == 'running' and job[2] == token and (not lock or lock == token) then
     write(id, ended, ARGV[4 + n], job)

@@ -15,14 +15,17 @@ local function known(job, sent)
 end
 
 local function write(id, job, sent, lines)
-  local first = known(job, sent) + 1
+  local first, warnings, errors = known(job, sent) + 1, 0, 0
   for n = first, #lines do
     local line = lines[n]
+    if line[2] >= 40 then errors = errors + 1 elseif line[2] >= 30 then warnings = warnings + 1 end
     redis.call('XADD', prefix .. 'log:' .. id, 'MAXLEN', '~', keep, '*', 'time', string.format('%.0f', now - line[1]),
       'no', line[2], 'level', line[3], 'logger', line[4], 'message', line[5], 'attempt', job[3] or 0)
   end
   if first > #lines then return end
   redis.call('HINCRBY', job_key(id), 'log_lines', #lines - first + 1)
+  if warnings > 0 then redis.call('HINCRBY', job_key(id), 'log_warnings', warnings) end
+  if errors > 0 then redis.call('HINCRBY', job_key(id), 'log_errors', errors) end
   redis.call('HSET', job_key(id), 'position', next_position(id), 'log_attempt', job[3] or 0, 'log_sent', sent + #lines)
 end
 

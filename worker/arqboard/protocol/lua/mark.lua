@@ -3,7 +3,8 @@
 -- ARGV  1 prefix, then per job: id  token  done  total or ""  unit  note  phase  phases (JSON; "" unchanged)
 --       chunk total  chunk size  chunk items  marks ("index:letter", comma separated; r running, d done, f failed,
 --       s skipped, . waiting)  ends (JSON list of lists: index, ms, error or ""; or "") of chunks that ended
--- Returns one number per job: 1 written, 0 the attempt does not own the job any more.
+-- Returns one number per job: 0 the attempt does not own the job any more; else 1, and 1 more for each time that
+--       somebody skipped chunks of it during this attempt (skip_chunks)
 -- Announces each written job. Another total, size or number of items than before starts the map anew.
 --@include _tail
 --@include _progress
@@ -52,7 +53,7 @@ for i = 2, #ARGV, 13 do
     set_marks(id, map, ARGV[i + 11])
     set_ends(id, ARGV[i + 12])
     report(id, ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5], ARGV[i + 6], ARGV[i + 7])
-    codes[#codes + 1] = 1
+    codes[#codes + 1] = 1 + tonumber(redis.call('HGET', job_key(id), 'skips') or 0)
   else
     codes[#codes + 1] = 0
   end

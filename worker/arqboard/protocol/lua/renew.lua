@@ -3,7 +3,7 @@
 -- ARGV  1 prefix  2 worker  3 lease ms  4 queue  5 number of fields n, then n fields and values of the worker's
 --       record, then per running job: id  token
 -- Returns {lost ids (another attempt owns them), ids to abort, 1 when somebody looks at progress, ids of paused jobs,
---       1 when the worker is to claim no more}
+--       1 when the worker is to claim no more, what was asked of it (JSON; see ask_stack)}
 -- Announces nothing: pages look at workers once a second.
 --@include _tail
 
@@ -44,5 +44,6 @@ redis.call('ZREMRANGEBYSCORE', prefix .. 'workers', '-inf', now - 3600000)
 redis.call('SADD', prefix .. 'queues', queue)
 if any_abort then redis.call('ZREMRANGEBYSCORE', 'arq:abort', '-inf', now - 86400000) end
 announce()
-local draining = redis.call('HGET', record.worker_key, 'draining') == '1'
-return { lost, aborts, redis.call('EXISTS', prefix .. 'viewers'), paused, draining and 1 or 0 }
+local said = redis.call('HMGET', record.worker_key, 'draining', 'asked')
+if said[2] then redis.call('HDEL', record.worker_key, 'asked') end
+return { lost, aborts, redis.call('EXISTS', prefix .. 'viewers'), paused, said[1] == '1' and 1 or 0, said[2] or '' }
