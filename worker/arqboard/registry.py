@@ -6,6 +6,7 @@ import contextlib
 import json
 import logging
 import os
+import platform
 import resource
 import socket
 import sys
@@ -36,6 +37,12 @@ class Registry:
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
         self._started = int(time.time() * 1000)
+        self._versions = {
+            "version": version("arqboard"),
+            "arq": version("arq"),
+            "python": platform.python_version(),
+            "release": worker.toolkit.release,
+        }
         self._infos = {name: self._describe(name, function) for name, function in worker.functions.items()}
 
     async def publish_functions(self) -> None:
@@ -104,7 +111,7 @@ class Registry:
             "started": self._started,
             "done": worker.jobs_complete,
             "failed": worker.jobs_failed,
-            "version": version("arqboard"),
+            **self._versions,
             "rss": _rss(),
             "heartbeat": worker.toolkit.heartbeat,
         }

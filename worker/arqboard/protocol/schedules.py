@@ -158,8 +158,15 @@ class Schedules:
 
     async def runs(self, name: str) -> list[ScheduleRun]:
         """What became of its last 100 ticks, newest first."""
-        raw = await self._redis.lrange(self.keys.schedule_runs(name), 0, -1)
-        return [run for run in map(parse_run, raw) if run is not None]
+        return _readable(await self._redis.lrange(self.keys.schedule_runs(name), 0, -1))
+
+    async def recent(self, names: Sequence[str], n: int) -> list[list[ScheduleRun]]:
+        """The last `n` ticks of each of these schedules, newest first. One round trip."""
+        pipe = self._redis.pipeline(transaction=False)
+        for name in names:
+            pipe.lrange(self.keys.schedule_runs(name), 0, n - 1)
+        rows: list[Any] = await pipe.execute(raise_on_error=False)
+        return [[] if isinstance(row, Exception) else _readable(row) for row in rows]
 
     async def upcoming(self, name: str, n: int) -> list[int]:
         """Its next `n` times (ms); none while it is paused. Raises ScheduleNotFound or BadSchedule."""
@@ -175,6 +182,10 @@ class Schedules:
             pipe.hmget(self.keys.schedule(name), INFO_FIELDS)
         (seconds, _), *rows = await pipe.execute(raise_on_error=False)
         return [parse_info(name, row, int(seconds * 1000)) for name, row in zip(names, rows, strict=True)]
+
+
+def _readable(rows: Iterable[bytes]) -> list[ScheduleRun]:
+    return [run for run in map(parse_run, rows) if run is not None]
 
 
 def _text(ms: int | None) -> str:

@@ -17,7 +17,7 @@ local function abort_now(id, job, why)
   index('aborted', job[2], job[3], now, id)
   zadd(prefix .. 'ended', now, id)
   change(id, 'state', 'aborted', 'ended', now, 'error_type', 'Aborted', 'error', why)
-  count('aborted', job[3])
+  count('aborted', job[3], job[2])
   if job[1] == 'running' then count('lost', job[3]) end
   if job[4] then node_ended(job[4], tonumber(job[5]), 'aborted', '', 'Aborted', why) end
 end
@@ -29,3 +29,16 @@ local function ask_to_abort(id)
 end
 
 local function is_held(id) return redis.call('EXISTS', 'arq:in-progress:' .. id) == 1 end
+
+-- 1 aborted, 2 its worker is asked, -1 no such job, -2 it has ended
+local function abort_job(id, by)
+  local job = redis.pcall('HMGET', job_key(id), unpack(ABORTABLE))
+  if job.err or not job[1] then return -1 end
+  if terminal[job[1]] then return -2 end
+  if job[1] == 'running' and is_held(id) then
+    ask_to_abort(id)
+    return 2
+  end
+  abort_now(id, job, 'aborted while no worker ran it' .. (by ~= '' and ', by ' .. by or ''))
+  return 1
+end

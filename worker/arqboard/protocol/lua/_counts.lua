@@ -1,4 +1,5 @@
--- Counters of what happened, in all and by function. (Included by _tail; verbs call count, count_time, count_error.)
+-- Counters of what happened, in all, by function and by queue. (Included by _tail; verbs call count, count_time,
+-- count_error.)
 --
 -- A verb adds up here and writes once, into the hash of the open minute. The first verb in a later minute closes the
 -- open one: adds it to its hour, its day and the totals. So exactly one minute is not yet in those, the one that
@@ -7,11 +8,14 @@
 -- Fields, the function last since its name is anybody's text: `<what>` and `<what>|<function>`, where what is submitted,
 -- started, succeeded, failed, aborted, retried, lost, run_ms, wait_ms, or `run|<bucket>` and `wait|<bucket>`; `errors`
 -- and `errors|<function>`, a JSON object of exception types; `fn|<function>` for each one known, `#` how many.
+-- `@<what>|<queue>` is the same for queues, of submitted, succeeded, failed, aborted, retried and `wait|<bucket>`, with
+-- `@|<queue>` and `@` in place of `fn|` and `#`. It is in the minutes only: a page shows a queue's last hours.
 -- A lost or broken counter must not stop a job, hence pcall throughout.
 
 local MINUTE_KEPT, HOUR_KEPT, DAY_KEPT = 93600, 7776000, 63072000 -- seconds: 26 h, 90 d, 2 y
 local MAX_FUNCTIONS, MAX_FUNCTIONS_EVER, MAX_ERRORS = 200, 500, 20 -- in a hash; the others are added up as "other"
-local counts = { all = {}, of = {} }
+local MAX_QUEUES = 100 -- in a minute; the others are not counted
+local counts = { all = {}, of = {}, queues = {} }
 
 local function tally(counts, what, fn, n)
   counts.all[what] = (counts.all[what] or 0) + n
@@ -21,14 +25,26 @@ local function tally(counts, what, fn, n)
   own[what] = (own[what] or 0) + n
 end
 
-local function count(what, fn) tally(counts, what, fn, 1) end
+local function tally_queue(counts, what, queue)
+  local own = counts.queues[queue]
+  if not own then own = {}; counts.queues[queue] = own end
+  own[what] = (own[what] or 0) + 1
+end
 
--- kind: run or wait
-local function count_time(kind, fn, ms)
+-- queue: nil for what is not counted by queue
+local function count(what, fn, queue)
+  tally(counts, what, fn, 1)
+  if queue then tally_queue(counts, what, queue) end
+end
+
+-- kind: run or wait; queue: nil for what is not counted by queue
+local function count_time(kind, fn, ms, queue)
   local bucket, bound = 0, 1
   while ms > bound and bucket < 21 do bucket, bound = bucket + 1, bound * 2 end
-  tally(counts, kind .. '|' .. bucket, fn, 1)
+  local what = kind .. '|' .. bucket
+  tally(counts, what, fn, 1)
   tally(counts, kind .. '_ms', fn, ms)
+  if queue then tally_queue(counts, what, queue) end
 end
 
 local function tally_errors(errors, kind, n)
@@ -63,24 +79,36 @@ local function add_errors(key, field, errors)
   redis.pcall('HSET', key, field, cjson.encode(known))
 end
 
--- What a hash calls these functions: those it has no more room for are "other". Nil where it can't be read.
-local function names_in(key, functions, limit)
-  local fields, shown, is_full = { '#' }, {}, false
+-- What a hash knows of these functions and queues: `#`, `@`, then a mark of each. Nil where it can't be read.
+local function marks_in(key, functions, queues)
+  local fields = { '#', '@' }
   for _, fn in ipairs(functions) do fields[#fields + 1] = 'fn|' .. fn end
+  for _, queue in ipairs(queues) do fields[#fields + 1] = '@|' .. queue end
   local marks = redis.pcall('HMGET', key, unpack(fields))
-  if marks.err then return nil end
-  local size = tonumber(marks[1] or 0) or 0
-  for n, fn in ipairs(functions) do
-    shown[fn] = fn
-    if not marks[n + 1] then
-      if size < limit then
-        size = size + 1
-        redis.pcall('HSET', key, 'fn|' .. fn, 1, '#', size)
-      else
-        shown[fn], is_full = 'other', true
-      end
+  if not marks.err then return marks end
+end
+
+-- Let names into a hash up to its limit. `marks[first]` is that of the first one. Returns the set of those that are in.
+local function let_in(key, names, marks, first, counter, size, prefix_of_mark, limit)
+  local inside, is_full = {}, false
+  size = tonumber(size or 0) or 0
+  for n, name in ipairs(names) do
+    if marks[first + n - 1] then
+      inside[name] = name
+    elseif size < limit then
+      size, inside[name] = size + 1, name
+      redis.pcall('HSET', key, prefix_of_mark .. name, 1, counter, size)
+    else
+      is_full = true
     end
   end
+  return inside, is_full
+end
+
+-- Those of functions that a hash has no more room for are "other" in it.
+local function let_functions_in(key, functions, marks, limit)
+  local shown, is_full = let_in(key, functions, marks, 3, '#', marks[1], 'fn|', limit)
+  for _, fn in ipairs(functions) do shown[fn] = shown[fn] or 'other' end
   return shown, is_full
 end
 
@@ -103,14 +131,17 @@ end
 
 -- Add all that a minute counted to another hash. Fields go over as they are: it can be thousands.
 local function add_minute(key, flat, functions, limit)
-  local shown, is_full = names_in(key, functions, limit)
-  if not shown then return end
+  local marks = marks_in(key, functions, {})
+  if not marks then return end
+  local shown, is_full = let_functions_in(key, functions, marks, limit)
   for i = 1, #flat, 2 do
     local field, value = flat[i], flat[i + 1]
     local kind = string.sub(field, 1, 3)
     if is_full then field = renamed(field, shown) end
     if kind == 'err' then add_errors(key, field, decoded(value))
-    elseif kind ~= 'fn|' and kind ~= '#' then redis.pcall('HINCRBY', key, field, value) end
+    elseif kind ~= 'fn|' and kind ~= '#' and string.byte(kind) ~= 64 then -- 64: @
+      redis.pcall('HINCRBY', key, field, value)
+    end
   end
 end
 
@@ -126,7 +157,7 @@ local function close_minute(minute)
   redis.call('EXPIREAT', prefix .. 'stats:hour:' .. hour, hour * 3600 + HOUR_KEPT)
   redis.call('EXPIREAT', prefix .. 'stats:day:' .. day, day * 86400 + DAY_KEPT)
   redis.call('EXPIREAT', key, minute * 60 + MINUTE_KEPT) -- not before: it would be lost to the totals
-  redis.pcall('HDEL', key, '#')
+  redis.pcall('HDEL', key, '#', '@')
 end
 
 -- The minute to count in: this one, or a later one when the clock was set back a little.
@@ -144,17 +175,31 @@ local function open_minute(minute)
   return minute
 end
 
+local function keys_of(set)
+  local list = {}
+  for name in pairs(set) do list[#list + 1] = name end
+  return list
+end
+
 -- `#` is in the minute's hash as long as the minute is open.
 local function write_counts()
   if next(counts.all) == nil then return end
-  local added, functions = counts, {}
-  counts = { all = {}, of = {} }
-  for fn in pairs(added.of) do functions[#functions + 1] = fn end
+  local added = counts
+  counts = { all = {}, of = {}, queues = {} }
+  local functions, queues = keys_of(added.of), keys_of(added.queues)
   local minute = math.floor(now / 60000)
   local key = prefix .. 'stats:' .. minute
-  if redis.pcall('HEXISTS', key, '#') ~= 1 then key = prefix .. 'stats:' .. open_minute(minute) end
-  local shown = names_in(key, functions, MAX_FUNCTIONS)
-  if not shown then return end
+  local marks = marks_in(key, functions, queues)
+  if not (marks and marks[1]) then
+    key = prefix .. 'stats:' .. open_minute(minute)
+    marks = marks_in(key, functions, queues)
+  end
+  if not marks then return end
+  local shown = let_functions_in(key, functions, marks, MAX_FUNCTIONS)
+  local counted = let_in(key, queues, marks, 3 + #functions, '@', marks[2], '@|', MAX_QUEUES)
   add_fields(key, '', added.all)
   for fn, own in pairs(added.of) do add_fields(key, '|' .. shown[fn], own) end
+  for queue in pairs(counted) do
+    for what, n in pairs(added.queues[queue]) do redis.pcall('HINCRBY', key, '@' .. what .. '|' .. queue, n) end
+  end
 end

@@ -39,7 +39,7 @@ for i = 2, #ARGV, 8 do
       redis.call('HSET', job_key(id), 'error_type', ARGV[i + 5], 'error', ARGV[i + 6], 'traceback', ARGV[i + 7])
     end
     if job[6] then leave_to_the_sweep(job[6], job[7]) end
-    if outcome == 'retry' then count('retried', job[3]) end
+    if outcome == 'retry' then count('retried', job[3], job[4]) end
     if defer <= 0 then woken[job[4]] = true end
     codes[#codes + 1] = 1
   else
