@@ -1,8 +1,8 @@
--- abort: end a waiting job now, and a running one that no worker holds; else ask its worker to cancel it.
+-- abort: end waiting jobs now, and running ones that no worker holds; else ask their workers to cancel them.
 --
--- ARGV  1 prefix  2 id  3 ended by (text for people)
--- Returns 1 aborted, 2 its worker is asked, -1 no such job, -2 it has ended
--- Announces the job; tells the workers.
+-- ARGV  1 prefix  2 ended by (text for people), then ids
+-- Returns one number per job: 1 aborted, 2 its worker is asked, -1 no such job, -2 it has ended
+-- Announces each; tells the workers.
 --@include _tail
 --@include _attempt
 --@include _queue
@@ -11,18 +11,8 @@
 --@include _workflow
 --@include _abort
 
-local id = ARGV[2]
-local job = redis.call('HMGET', job_key(id), unpack(ABORTABLE))
-if not job[1] then return -1 end
-if terminal[job[1]] then return -2 end
-
-if job[1] == 'running' and is_held(id) then
-  ask_to_abort(id)
-  announce()
-  return 2
-end
-
-abort_now(id, job, 'aborted while no worker ran it' .. (ARGV[3] ~= '' and ', by ' .. ARGV[3] or ''))
+local codes = {}
+for i = 3, #ARGV do codes[#codes + 1] = abort_job(ARGV[i], ARGV[2]) end
 settle_workflows()
 announce()
-return 1
+return codes
