@@ -9,7 +9,6 @@ from typing import Any, Literal
 from uuid import uuid4
 
 from .acting import Acting, Answer
-from .acting import Acting, Answer
 from .client import Client
 from .errors import (
     JobExists,

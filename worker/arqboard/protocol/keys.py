@@ -86,14 +86,6 @@ class Keys:
         """The record of a deleted job while it can be brought back; gone by itself after that."""
         return f"{self.prefix}deleted:{job_id}"
 
-    def undo(self, batch: str) -> str:
-        """Hash: job → what can be taken back of what was done to it; gone by itself after a while."""
-        return f"{self.prefix}undo:{batch}"
-
-    def deleted(self, job_id: str) -> str:
-        """The record of a deleted job while it can be brought back; gone by itself after that."""
-        return f"{self.prefix}deleted:{job_id}"
-
     def worker(self, worker_id: str) -> str:
         return f"{self.prefix}worker:{worker_id}"
 

@@ -42,16 +42,3 @@ local function abort_job(id, by)
   abort_now(id, job, 'aborted while no worker ran it' .. (by ~= '' and ', by ' .. by or ''))
   return 1
 end
-
--- 1 aborted, 2 its worker is asked, -1 no such job, -2 it has ended
-local function abort_job(id, by)
-  local job = redis.pcall('HMGET', job_key(id), unpack(ABORTABLE))
-  if job.err or not job[1] then return -1 end
-  if terminal[job[1]] then return -2 end
-  if job[1] == 'running' and is_held(id) then
-    ask_to_abort(id)
-    return 2
-  end
-  abort_now(id, job, 'aborted while no worker ran it' .. (by ~= '' and ', by ' .. by or ''))
-  return 1
-end

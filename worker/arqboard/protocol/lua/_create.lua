@@ -28,15 +28,8 @@ local function forget_deleted(id)
   redis.call('DEL', prefix .. 'deleted:' .. id, prefix .. 'aside:' .. id, unpack(parts_of(id)))
 end
 
--- One that was deleted under this id a moment ago can't come back now.
-local function forget_deleted(id)
-  if redis.call('EXISTS', prefix .. 'deleted:' .. id) == 0 then return end
-  redis.call('DEL', prefix .. 'deleted:' .. id, prefix .. 'aside:' .. id, unpack(parts_of(id)))
-end
-
 local function create(job)
   local id, fn, queue = job.id, job['function'], job.queue
-  forget_deleted(id)
   forget_deleted(id)
   local old = redis.pcall('HMGET', job_key(id), 'state', 'queue', 'function')
   if not old.err and old[1] and old[2] and old[3] then forget(id, old[1], old[2], old[3])

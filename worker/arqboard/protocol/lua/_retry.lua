@@ -7,9 +7,6 @@
 -- `later`, if it is given, is { ms before it may start, batch that it can be taken back by, ms in which it can }; it then
 -- returns 5 where it can. Needs _undo.
 
--- `later`, if it is given, is { ms before it may start, batch that it can be taken back by, ms in which it can }; it then
--- returns 5 where it can. Needs _undo.
-
 local requeued = {}
 
 local function requeue(id, only, later)
@@ -19,10 +16,6 @@ local function requeue(id, only, later)
   if redis.call('EXISTS', 'arq:job:' .. id) == 1 then return -4 end
   if redis.call('EXISTS', prefix .. 'payload:' .. id) == 0 then return -3 end
 
-  if job[5] then later = nil end -- what its workflow makes of it can't be taken back
-  if later then remember_retry(id, later[2], now + later[3]) end
-  local run_at, state = now, 'queued'
-  if later and later[1] > 0 then run_at, state = now + later[1], 'deferred' end
   if job[5] then later = nil end -- what its workflow makes of it can't be taken back
   if later then remember_retry(id, later[2], now + later[3]) end
   local run_at, state = now, 'queued'

@@ -122,17 +122,6 @@ local function parts_of(id)
   return parts
 end
 
--- Every key that we hold about a job beside its record.
-local function parts_of(id)
-  local parts = {}
-  for n, kind in ipairs(PARTS) do parts[n] = prefix .. kind .. ':' .. id end
-  local made = redis.pcall('LLEN', prefix .. 'artefacts:' .. id)
-  for n = 1, type(made) == 'number' and math.min(made, 1000) or 0 do
-    parts[#parts + 1] = prefix .. 'artefact:' .. id .. ':' .. n
-  end
-  return parts
-end
-
 -- Everything we hold about a job, gone.
 local function forget(id, state, queue, fn)
   unindex(state, queue, fn, id)
