@@ -37,8 +37,6 @@ OF_A_JOB = re.compile(r"(job|payload|attempts|chunks|chunk_info|log|artefacts|ar
 OF_A_WORKFLOW = re.compile(r"(workflow|nodes|calls|results|marks|ready|held):(.*)")
 #: What can be taken back goes by itself, and with it the parts of deleted jobs.
 FOR_A_WHILE = re.compile(r"(undo|deleted|aside):(.*)")
-#: What can be taken back goes by itself, and with it the parts of deleted jobs.
-FOR_A_WHILE = re.compile(r"(undo|deleted|aside):(.*)")
 OF_ARQ = re.compile(r"arq:(job|retry|in-progress|result):(.*)")
 
 
@@ -69,12 +67,6 @@ class Keyspace:
     def jobs(self) -> dict[str, dict[str, str]]:
         start = self.keys.job("")
         return {key.removeprefix(start): value for key, value in self.values.items() if key.startswith(start)}
-
-    def is_of_deleted(self, own: str) -> bool:
-        """Whether a key, without our prefix, is a part of a job that can be brought back."""
-        part = OF_A_JOB.fullmatch(own)
-        ids = (part[2], part[2].rpartition(":")[0]) if part else ()
-        return any(self.keys.deleted(job_id) in self.values for job_id in ids)
 
     def is_of_deleted(self, own: str) -> bool:
         """Whether a key, without our prefix, is a part of a job that can be brought back."""
@@ -242,8 +234,6 @@ def _leaks(space: Keyspace) -> Iterator[str]:
     queues = space.set(space.keys.queues)
     for key in space.values:
         own = key.removeprefix(space.keys.prefix)
-        if own != key and space.ttls[key] > 0 and (FOR_A_WHILE.fullmatch(own) or space.is_of_deleted(own)):
-            continue
         if own != key and space.ttls[key] > 0 and (FOR_A_WHILE.fullmatch(own) or space.is_of_deleted(own)):
             continue
         if own != key:
