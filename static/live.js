@@ -2,11 +2,11 @@
    been painted, and never claims more than it knows. No build, no eval, no inline code. */
 (() => {
   'use strict';
+  const { all, pill } = arqboard;
   const SILENCE_MS = 40000;   // the server says something every 15 s
   const ROOM = 16000;         // bytes for what is shown: a message may have 16 KB
-  const page = { socket: null, element: null, shown: '', heard: 0, epoch: null, ahead: 0, away: 0, timer: 0, ended: '' };
-  const all = (selector, root = document) => root.querySelectorAll(selector);
-  const setText = (el, text) => { if (el && el.textContent !== text) el.textContent = text; };
+  const page = { socket: null, element: null, shown: '', heard: 0, fresh: 0, epoch: null, away: 0, timer: 0, ended: '' };
+  let held = null;            // ids of what has changed while the page is paused
 
   /* What is on the page */
 
@@ -42,16 +42,16 @@
 
   const hear = {
     ready(m) {
-      page.ahead = m.now - Date.now();
+      arqboard.ahead = m.now - Date.now();
       if (page.epoch !== null && page.epoch !== m.epoch) {   // other data: versions start again
         for (const el of all('[data-v]')) el.dataset.v = '0';
         tell('watch');
       }
       page.epoch = m.epoch;
       state(page.away ? 'stale' : 'live');
-      tick();
+      arqboard.updateTimes();
     },
-    patch(m) { requestAnimationFrame(() => send({ t: 'ack', seq: m.seq })); },   // never in a hidden tab
+    patch(m) { pill.count(changes(m).length); },
     event(m) {
       const el = document.querySelector(`[data-live="${CSS.escape(m.key)}"]`);
       el?.dispatchEvent(new CustomEvent(m.name, { detail: m, bubbles: true }));
@@ -67,10 +67,18 @@
       location.reload();
     },
   };
+  const changes = m => [...m.content.matchAll(/ id="([^"]*)"[^>]*? hx-swap-oob=/g)].map(found => found[1]);
+  /* Painted, or held. Hidden pages paint nothing, so they go quiet, unless somebody waits to be told how a job ends. */
+  function acknowledge(m) {
+    if (m.t !== 'patch') return;
+    if (document.hidden && arqboard.isWaiting()) send({ t: 'ack', seq: m.seq });
+    else requestAnimationFrame(() => send({ t: 'ack', seq: m.seq }));
+  }
 
   htmx.registerExtension('live', {
     htmx_ws_after_connection(element, { connection }) {
-      Object.assign(page, { element, socket: connection.socket, heard: Date.now(), ended: '', away: 0 });
+      Object.assign(page, { element, socket: connection.socket, ended: '', away: 0 });
+      heard();
       tell('hello', { p: 1, b: build(), l: document.documentElement.lang });
     },
     htmx_ws_close(_, { code }) {
@@ -80,13 +88,21 @@
       else if (code === 1006 && !page.ended) askWhetherSignedIn();
       state(page.ended || (navigator.onLine ? 'reconnecting' : 'offline'));
     },
+    htmx_ws_before_message_incoming(_, detail) {
+      if (held) hold(JSON.parse(detail.message.data), detail);
+    },
     htmx_ws_after_message_incoming(_, { message }) {
-      page.heard = Date.now();
+      heard();
       const m = JSON.parse(message.data);
       hear[m.t]?.(m);
+      acknowledge(m);
     },
     htmx_before_swap() { rememberFocus(); },
-    htmx_after_swap() { restoreFocus(); announce(); tick(); changed(); fade(); },
+    htmx_after_swap() {
+      restoreFocus();
+      document.dispatchEvent(new CustomEvent('live:swapped'));
+      changed();
+    },
     // A late answer or an older frame never overwrites what is newer. 0 means that there is no version.
     htmx_before_morph_node(_, { oldNode, newNode }) {
       const before = +oldNode.dataset?.v, after = +newNode.dataset?.v;
@@ -94,85 +110,56 @@
     },
   });
 
+  const heard = () => { page.heard = page.fresh = Date.now(); };
+  function state(name) { pill.set(name, page.away || page.fresh, page.ended !== ''); }
+
   /* A refused handshake looks like a server that is away; whether this page would still be shown tells them apart. */
   async function askWhetherSignedIn() {
     const answer = await fetch(location.href, { method: 'HEAD', redirect: 'manual', cache: 'no-store' }).catch(() => null);
     if (answer?.type === 'opaqueredirect' && page.socket?.readyState !== WebSocket.OPEN) state(page.ended = 'signed-out');
   }
 
-  /* Half-open sockets, and pages that come back from the cache. Never close(): hx-ws would take it as final. */
+  /* Paused: frames are taken and counted, nothing moves. Going on asks for whatever differs by then. */
+
+  function hold(m, detail) {
+    if (m.t !== 'patch' && m.t !== 'event') return;
+    detail.cancelled = true;
+    heard();
+    if (m.t === 'patch') for (const id of changes(m)) held.add(id);
+    acknowledge(m);
+    pill.pause(true, held.size);
+  }
+  function pause(isPaused) {
+    held = isPaused ? new Set() : null;
+    for (const el of all('[data-pause]')) el.setAttribute('aria-pressed', isPaused);
+    pill.pause(isPaused);
+    if (!isPaused) tell('watch');
+  }
+  addEventListener('arqboard:pause', () => pause(!held));
+  addEventListener('click', event => { if (event.target.closest('[data-pause]')) pause(!held); });
+
+  /* Half-open sockets, laptops that slept, pages from the cache. Never close(): hx-ws would take it as final. */
 
   const reopen = () => { page.heard = Date.now(); htmx.process(page.element, true); };
+  function check(patience = SILENCE_MS) {
+    if (page.element && !page.ended && !document.hidden && Date.now() - page.heard > patience) reopen();
+  }
+  let ticked = Date.now();
   setInterval(() => {
-    if (page.element && !page.ended && !document.hidden && Date.now() - page.heard > SILENCE_MS) reopen();
-  }, 5000);
+    const asleep = Date.now() - ticked > 10000;   // this machine, or this page: nobody heard what was said meanwhile
+    ticked = Date.now();
+    check(asleep ? SILENCE_MS / 2 : SILENCE_MS);
+    if (document.hidden) return;
+    pill.tick();
+    if (!held) arqboard.tick();
+  }, 1000);
   addEventListener('pageshow', event => { if (event.persisted && page.element) reopen(); });
   addEventListener('offline', () => { if (!page.ended) state('offline'); });
-
-  /* The pill */
-
-  const LABELS = { live: 'Live', reconnecting: 'Reconnecting…', offline: 'Offline', closed: 'Not live: reload the page', 'signed-out': 'Sign in again' };
-  function state(name) {
-    for (const el of all('[data-live-state]')) {
-      if (el.dataset.liveState !== name) el.dataset.liveState = name;
-      const text = name === 'stale' ? `Redis away, ${span(Date.now() - page.away)} old` : LABELS[name];
-      const label = el.querySelector('[data-label]');
-      setText(label, text);
-      if (page.ended) label.href = location.pathname + location.search; else label.removeAttribute('href');
-    }
-  }
-
-  /* Lists: new rows come in when nobody is reading there, else a button offers them */
-
-  let news = 0, newsOf = '', refreshed = 0, later = 0;
-  function isRead(list) {
-    const active = document.activeElement;
-    return list.matches(':hover') || (active !== document.body && list.contains(active)) || scrollY > 200
-      || !getSelection().isCollapsed && list.contains(getSelection().anchorNode);
-  }
-  function refresh(list) {
-    clearTimeout(later);
-    const wait = refreshed + 1000 - Date.now();
-    if (wait > 0) { later = setTimeout(() => refresh(list), wait); return; }
-    refreshed = Date.now();
-    news = 0;
-    if (list.isConnected) list.dispatchEvent(new CustomEvent('live:refresh'));
-  }
-  function offer(list) {
-    const more = document.querySelector('[data-live-more]');
-    if (!more || !news) return;
-    more.hidden = false;
-    setText(more.querySelector('[data-label]') ?? more, news === 1 ? '1 new job' : `${news} new jobs`);
-  }
-  addEventListener('live:stale', event => {
-    const list = event.target, key = list.dataset.live;
-    news = event.detail.n + (key === newsOf ? news : 0);
-    newsOf = key;
-    if (list.dataset.firstPage === 'true' && !isRead(list)) refresh(list); else offer(list);
+  addEventListener('online', () => check(SILENCE_MS / 2));
+  document.addEventListener('visibilitychange', () => {
+    check();
+    if (!document.hidden && !held) arqboard.tick();
   });
-
-  /* Clicks: new jobs, copies, notes to be dismissed */
-
-  addEventListener('click', event => {
-    const more = event.target.closest('[data-live-more]'), list = more?.closest('[data-live^="list:"]');
-    if (list?.dataset.firstPage === 'true') {
-      event.preventDefault();
-      more.hidden = true;
-      refreshed = 0;
-      refresh(list);
-    }
-    const copy = event.target.closest('[data-copy]');
-    if (copy) navigator.clipboard?.writeText(copy.dataset.copy).then(() => say('Copied'), () => say('Could not copy'));
-    if (event.target.closest('[data-dismiss]')) event.target.closest('.toast').remove();
-  });
-
-  /* Good news goes by itself, a refusal stays until it is dismissed; of both there are few */
-
-  function fade() {
-    const toasts = [...all('#toasts > .toast')];
-    for (const el of toasts.slice(0, -3)) el.remove();
-    for (const el of toasts) if (!el.classList.contains('bad')) setTimeout(() => el.remove(), 6000);
-  }
 
   /* Focus: when a swap takes away what had it, the link of the same row gets it */
 
@@ -186,45 +173,4 @@
     const root = document.getElementById(focused.root.id);
     (root?.querySelector('a[href], button:not([disabled])') ?? document.getElementById('page'))?.focus({ preventScroll: true });
   }
-
-  /* Screen readers hear what becomes of the job on its page, at most every 5 s */
-
-  let said = 0, saying = 0, last = null;
-  function say(text) {
-    clearTimeout(saying);
-    saying = setTimeout(() => { said = Date.now(); setText(document.getElementById('announce'), text); }, Math.max(0, said + 5000 - Date.now()));
-  }
-  function announce() {
-    const hero = document.querySelector('[data-live^="hero:"]');
-    const now = hero && { key: hero.dataset.live, state: hero.dataset.state };
-    if (now && last?.key === now.key && last.state !== now.state) {
-      const words = `${hero.querySelector('h1')?.textContent ?? ''}: ${now.state}`;
-      say(words);
-      document.title = `${words} · arqboard`;
-    }
-    last = now;
-  }
-
-  /* Times: the server writes absolute ones, and what is on the screen counts */
-
-  function span(ms) {
-    const s = Math.max(0, Math.round(ms / 1000));
-    for (const [size, unit, small, name] of [[86400, 'd', 3600, 'h'], [3600, 'h', 60, 'm'], [60, 'm', 1, 's']]) {
-      const rest = Math.floor(s % size / small);
-      if (s >= size) return `${Math.floor(s / size)} ${unit}${rest ? ` ${rest} ${name}` : ''}`;
-    }
-    return `${s} s`;
-  }
-  function tick() {
-    const now = Date.now() + page.ahead;
-    for (const el of all('time[data-ago], time[data-since], time[data-left]')) {
-      if (!el.checkVisibility({ contentVisibilityAuto: true })) continue;
-      const past = now - Date.parse(el.dateTime), kind = el.dataset;
-      setText(el, 'ago' in kind ? `${span(past).split(' ', 2).join(' ')} ago` : 'since' in kind ? span(past) : past < 0 ? `in ${span(-past)}` : 'now');
-    }
-    if (page.away) state('stale');
-  }
-  setInterval(() => { if (!document.hidden) tick(); }, 1000);
-  document.addEventListener('visibilitychange', () => { if (!document.hidden) tick(); });
-  document.addEventListener('DOMContentLoaded', () => { announce(); tick(); fade(); });
 })();

@@ -27,6 +27,7 @@ from .appkeys import (
     HUB,
     METRICS,
     OVERVIEW,
+    PALETTE,
     PATIENT_REDIS,
     READER,
     REDIS,
@@ -42,6 +43,7 @@ from .assets import STATIC as STATIC_FILES
 from .feed import Feed
 from .hub import Hub
 from .overview import Overview
+from .palette import Palette
 from .place import base
 from .render import Renderer
 from .routes import ROUTES
@@ -108,6 +110,7 @@ def _go_live(app: web.Application) -> None:
     hub = app[HUB] = Hub(max_sockets=app[SETTINGS].max_sockets)
     app[FEED] = Feed(app, app[PATIENT_REDIS], app[READER], app[COMMANDS], renderer, hub, overview)
     app[VISITS] = Visits(app[GATE], hub)
+    app[PALETTE] = Palette(app[READER], overview, app[SCHEDULES], app[WORKFLOWS])
     app[METRICS] = metrics.Metrics()
     metrics.watch(app)
     app.on_startup.insert(0, _warm_up)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .hub import Hub
     from .metrics import Metrics
     from .overview import Overview
+    from .palette import Palette
     from .render import Renderer
     from .visits import Visits
 
@@ -37,6 +38,7 @@ RENDERER: web.AppKey[Renderer] = web.AppKey("renderer")
 HUB: web.AppKey[Hub] = web.AppKey("hub")
 FEED: web.AppKey[Feed] = web.AppKey("feed")
 OVERVIEW: web.AppKey[Overview] = web.AppKey("overview")
+PALETTE: web.AppKey[Palette] = web.AppKey("palette")
 METRICS: web.AppKey[Metrics] = web.AppKey("metrics")
 GATE: web.AppKey[Gate] = web.AppKey("gate")
 VISITS: web.AppKey[Visits] = web.AppKey("visits")
@@ -56,6 +58,7 @@ __all__ = [
     "HUB",
     "METRICS",
     "OVERVIEW",
+    "PALETTE",
     "PATIENT_REDIS",
     "READER",
     "REDIS",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from . import actions, api, control, inside_api, live, metrics, stats, workflows_api
-from .pages import job, jobs, new, preferences, session
+from .pages import job, jobs, new, palette, preferences, session
 
 ROUTES = [
     # Pages
@@ -25,6 +25,7 @@ ROUTES = [
     web.get("/login", session.login_form),
     web.post("/login", session.login),
     web.post("/logout", session.logout),
+    web.get("/palette", palette.palette),
     web.get("/preferences", preferences.preferences),
     web.post("/preferences", preferences.choose),
     # Programs

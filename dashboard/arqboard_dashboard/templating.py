@@ -21,6 +21,7 @@ from .links import artefact_url, dom_id, job_api_url, job_url, list_url, query_s
 from .navigation import PLACES
 from .tiles import Tiles, used_slots
 from .views import Look
+from .words import words_json
 
 
 class Compiled(BytecodeCache):
@@ -151,7 +152,7 @@ GLOBALS: dict[str, Any] = {
     "oob": False, "State": State, "shown_state": shown_state, "badge_state": badge_state, "percent_of": percent_of,
     "called": called, "used_slots": used_slots, "job_url": job_url, "list_url": list_url, "root_id": root_id,
     "job_api_url": job_api_url, "artefact_url": artefact_url,
-    "N_": N_, "spoken": spoken,
+    "N_": N_, "spoken": spoken, "words_json": words_json,
     "PLACES": PLACES, "moment": moment, "tiles": Tiles, "sparkline": charts.sparkline, "meter": charts.meter,
     "segbar": charts.segbar,
     "chunk_map": charts.chunk_map, "lanes": charts.lanes, "max_squares": charts.MAX_SQUARES,

@@ -16,7 +16,7 @@ EACH = pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative
 #: Names that a page or partial may be given; everything else must be set where it is used.
 GIVEN = {
     "shell", "look", "view", "oob", "job", "job_id", "marks", "attempts", "attempt", "tabs", "kpis", "side", "field",
-    "prefix", "name", "notes", "state", "message", "is_bad", "lines", "artefacts", "place",
+    "prefix", "name", "notes", "state", "message", "is_bad", "lines", "artefacts", "place", "groups",
 }  # fmt: skip
 
 
@@ -88,7 +88,10 @@ def test_it_uses_only_names_that_it_is_given(path: Path) -> None:
 def test_scripts_load_in_order_and_none_is_deferred() -> None:
     scripts = tags(code(TEMPLATES / "base.html"), "script")
 
-    assert [re.search(r"/([\w.-]+\.js)", s)[1] for s in scripts] == ["htmx.min.js", "hx-ws.min.js", "live.js"]  # type: ignore[index]
+    names = [re.search(r"/([\w.-]+\.js)", s)[1] for s in scripts]  # type: ignore[index]
+    assert names[:3] == ["htmx.min.js", "hx-ws.min.js", "words.js"]
+    assert {"times.js", "pill.js", "live.js", "lists.js", "title.js", "notify.js", "keys.js", "palette.js"} <= set(names)
+    assert names.index("times.js") < names.index("pill.js") < names.index("live.js")
     assert not [s for s in scripts if re.search(r"defer|async|module", s)]
 
 

@@ -1,0 +1,29 @@
+/* What the scripts of a page share: its words in its language, and a few small helpers. Loaded before the others. */
+(() => {
+  'use strict';
+  const given = JSON.parse(document.querySelector('meta[name=arqboard-words]')?.content || '{}');
+  const rules = new Intl.PluralRules(document.documentElement.lang || 'en');
+  const all = (selector, root = document) => root.querySelectorAll(selector);
+  const setText = (el, text) => { if (el && el.textContent !== text) el.textContent = text; };
+  /* `word('held', {n: 12})`: a word can have a form for each kind of number. */
+  function word(name, values = {}) {
+    const entry = given[name] ?? name;
+    const text = typeof entry === 'string' ? entry : entry[rules.select(values.n)] ?? entry.other;
+    return text.replace(/%\((\w+)\)s/g, (_, key) => values[key]);
+  }
+  /* What only this browser knows; one that keeps nothing behaves like a new one. */
+  const store = {
+    get(key, otherwise) { try { return JSON.parse(localStorage.getItem(`arqboard-${key}`)) ?? otherwise; } catch { return otherwise; } },
+    set(key, value) { try { localStorage.setItem(`arqboard-${key}`, JSON.stringify(value)); } catch { /* full, or refused */ } },
+  };
+  /* One polite live region, heard at most every 5 s; what was not said yet gives way to what is newer. */
+  let said = 0, saying = 0;
+  function say(text) {
+    clearTimeout(saying);
+    saying = setTimeout(() => {
+      said = Date.now();
+      setText(document.getElementById('announce'), text);
+    }, Math.max(0, said + 5000 - Date.now()));
+  }
+  window.arqboard = { all, setText, word, store, say };
+})();
