@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from markupsafe import Markup, escape
 
-from .language import gettext, ngettext
+from .language import N_, gettext, ngettext
 from .units import units
 
 #: Joins groups of three digits: narrow and unbreakable.
@@ -32,6 +32,11 @@ def duration(ms: float | None) -> str:
     if ms < 59_950:
         return f"{_point(f'{ms / 1000:.1f}') if ms < 9950 else round(ms / 1000)} {u.s}"
     return _in_two_units(round(ms / 1000))
+
+
+def millis(ms: float) -> str:
+    """Milliseconds that are few: `0.4 ms`."""
+    return f"{_point(f'{ms:.1f}')} {units().ms}"
 
 
 def _in_two_units(seconds: int) -> str:
@@ -105,6 +110,10 @@ def iso(ms: int) -> str:
     return _utc(ms).isoformat(timespec="milliseconds")[:23] + "Z"
 
 
+#: What stands before an absolute time, as a sentence for those whose words go elsewhere.
+_BEFORE = {"at ": N_("at %(time)s"), "since ": N_("since %(time)s")}
+
+
 def time_tag(ms: int, now: int, mode: str = "", before: str = "") -> Markup:
     """A moment as `<time>`, absolute. `mode` lets live.js rewrite its text every second.
 
@@ -113,7 +122,8 @@ def time_tag(ms: int, now: int, mode: str = "", before: str = "") -> Markup:
     at = iso(ms)
     shown = at[11:19] if ms // _DAY == now // _DAY else clock(ms, now)  # every row has some times, mostly of today
     data = f" data-{mode}" if mode else ""
-    return Markup(f'<time datetime="{at}"{data} title="{at}">{before}{shown}</time>')  # noqa: S704 - digits and words of ours
+    text = gettext(_BEFORE[before]) % {"time": shown} if before in _BEFORE else f"{before}{shown}"
+    return Markup(f'<time datetime="{at}"{data} title="{at}">{text}</time>')  # noqa: S704 - digits and words of ours
 
 
 def plural(count: int, one: str, many: str = "") -> str:
