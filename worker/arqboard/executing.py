@@ -153,7 +153,7 @@ class Attempt:
         if self.claimed.has_crashed_often:
             crashes = self.worker.toolkit.max_crashes
             return Failure(WorkerLost(f"it ended its worker {crashes} times and is not tried again"))
-        self.function = self.worker.functions.get(self.call.function)
+        self.function = self.worker.function(self.call.function)
         if self.function is None:
             return Failure(JobExecutionFailed(f"function {self.call.function!r} not found"))
         task = self.worker.task(self.call.function)

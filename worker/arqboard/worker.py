@@ -21,10 +21,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 import arq.worker
 from arq.connections import create_pool, log_redis_info
+from arq.cron import CronJob
+from arq.worker import Function
 
 from .adopting import Adopter
 from .artefacts import ArtefactStore
 from .board import Board
+from .bulk import built_in
 from .connection import synchronous_client
 from .executing import Attempt
 from .flows import Flows
@@ -97,6 +100,7 @@ class Worker(arq.worker.Worker):
         self._hooks_waiting: dict[str, dict[str, Any]] = {}
         self._hook_tasks: set[asyncio.Task[None]] = set()
         self._checkers: dict[str, CallChecker] = {}
+        self.built_in = built_in(self)
         self._processes: ProcessPool | None = None
         self.is_draining = False
         self.has_started = asyncio.Event()
@@ -387,9 +391,13 @@ class Worker(arq.worker.Worker):
             self._processes = ProcessPool(self.max_jobs)
         return self._processes
 
+    def function(self, name: str) -> Function | CronJob | None:
+        """What a job's function is: one of ours, whose names no function of a user's has, or one of the settings."""
+        return self.built_in.get(name) or self.functions.get(name)
+
     def task(self, function: str) -> Task[..., Any] | None:
         """The task of that name; None where it is a plain function or there is none."""
-        known: Any = self.functions.get(function)
+        known: Any = self.function(function)
         return cast("Task[..., Any]", known) if isinstance(known, Task) else None
 
     def checker(self, function: str) -> CallChecker:
