@@ -15,26 +15,26 @@ from .place import base, job_page
 async def retry(request: web.Request) -> web.Response:
     job_id = id_of(request)
     await request.app[COMMANDS].retry(job_id)
-    return await _shown(request, job_id, "retried")
+    return await shown(request, job_id, "retried")
 
 
 async def abort(request: web.Request) -> web.Response:
     job_id = id_of(request)
     state = await request.app[COMMANDS].abort(job_id, by=request.remote or "")
-    return await _shown(request, job_id, "aborted" if state is State.ABORTED else "aborting")
+    return await shown(request, job_id, "aborted" if state is State.ABORTED else "aborting")
 
 
 async def pause(request: web.Request) -> web.Response:
     """The job stops before its next chunk."""
     job_id = id_of(request)
     await request.app[COMMANDS].pause_job(job_id)
-    return await _shown(request, job_id, "paused")
+    return await shown(request, job_id, "paused")
 
 
 async def resume(request: web.Request) -> web.Response:
     job_id = id_of(request)
     await request.app[COMMANDS].resume_job(job_id)
-    return await _shown(request, job_id, "resumed")
+    return await shown(request, job_id, "resumed")
 
 
 async def delete(request: web.Request) -> web.Response:
@@ -46,7 +46,8 @@ async def delete(request: web.Request) -> web.Response:
     return see_other(request, f"{base(request.app)}/jobs", "deleted")
 
 
-async def _shown(request: web.Request, job_id: str, flash: str) -> web.Response:
+async def shown(request: web.Request, job_id: str, flash: str) -> web.Response:
+    """The row or the hero as it is now, else the job's page."""
     if not is_htmx(request):
         return see_other(request, job_page(request.app, job_id), flash)
     renderer, look = request.app[RENDERER], await request.app[OVERVIEW].look()

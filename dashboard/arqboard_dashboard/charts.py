@@ -67,18 +67,29 @@ def _segments(chunks: ChunkCounts) -> Iterator[tuple[str, int]]:
 
 def chunk_map(marks: str, total: int) -> Markup:
     """Every chunk at its place: numbered cells for a few, a grid of squares for many."""
-    shown = "".join(m if m in MARK_COLOURS else "." for m in marks[:total]).ljust(total, ".")
+    shown = _shown_marks(marks, total)
     return _cells(shown) if total <= MAX_CELLS else _squares(shown[:MAX_SQUARES])
+
+
+def chunk_columns(total: int) -> int:
+    """How many squares a line of the map has; 0 for cells, which flow."""
+    if total <= MAX_CELLS:
+        return 0
+    return 100 if min(total, MAX_SQUARES) <= 2500 else 200
+
+
+def _shown_marks(marks: str, total: int) -> str:
+    return "".join(m if m in MARK_COLOURS else "." for m in marks[:total]).ljust(total, ".")
 
 
 def _cells(marks: str) -> Markup:
     items = "".join(f'<i class="ck st-{MARK_COLOURS[mark]}">{n}</i>' for n, mark in enumerate(marks, start=1))
-    return Markup(f'<div class="chunks" role="img" aria-label="{_chunk_words(marks)}">{items}</div>')  # noqa: S704 - numbers and our own words
+    return Markup(f'<div class="chunks" aria-hidden="true">{items}</div>')  # noqa: S704 - numbers and our own words
 
 
 def _squares(marks: str) -> Markup:
     """One dashed path per colour: a run of n equal squares is one `h`, so 10,000 chunks stay a few kB."""
-    columns = 100 if len(marks) <= 2500 else 200
+    columns = chunk_columns(len(marks))
     rows = [marks[n : n + columns] for n in range(0, len(marks), columns)]
     paths: dict[str, list[str]] = {}
     for y, row in enumerate(rows):
@@ -89,12 +100,14 @@ def _squares(marks: str) -> Markup:
             x += size
     body = "".join(f'<path class="sq s-{MARK_COLOURS[mark]}" d="{"".join(d)}"/>' for mark, d in paths.items())
     box = f"0 0 {columns * _CELL - 2} {len(rows) * _CELL - 2}"
-    return _svg(f'class="squares" viewBox="{box}" role="img" aria-label="{_chunk_words(marks)}"', body)
+    return _svg(f'class="squares" viewBox="{box}" aria-hidden="true"', body)
 
 
-def _chunk_words(marks: str) -> str:
-    failed = [str(n) for n, mark in enumerate(marks, start=1) if mark == "f"]
-    words = f"{marks.count('d')} of {len(marks)} chunks done, {marks.count('r')} running"
+def chunk_words(marks: str, total: int) -> str:
+    """The map in a sentence: how many are done, and which have failed."""
+    shown = _shown_marks(marks, total)
+    failed = [str(n) for n, mark in enumerate(shown, start=1) if mark == "f"]
+    words = f"{shown.count('d')} of {total} chunks done, {shown.count('r')} running"
     if failed:
         more = f" and {len(failed) - 10} more" if len(failed) > 10 else ""
         words += f", failed: {', '.join(failed[:10])}{more}"
@@ -103,21 +116,22 @@ def _chunk_words(marks: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One line of the attempts chart. `start` and `width` are parts of 1000."""
+    """One line of the attempts chart. Each bar begins at a part of 1000 and is so many wide."""
 
     label: str
     colour: str
-    start: float
-    width: float
-    is_open: bool
+    bars: tuple[tuple[float, float], ...]
+    is_open: bool = False
+    number: int = 0
+    """of the attempt; 0 for what lies between attempts"""
 
     @property
     def bar(self) -> Markup:
-        open_ = " open" if self.is_open else ""
+        kind = f"f-{self.colour}{' open' if self.is_open else ''}"
+        drawn = "".join(f'<rect class="{kind}" x="{x:.1f}" y="3" width="{w:.1f}" height="12"/>' for x, w in self.bars)
         return _svg(
             'viewBox="0 0 1000 18" preserveAspectRatio="none" aria-hidden="true"',
-            '<rect class="f-lane" y="8" width="1000" height="2"/>'
-            f'<rect class="f-{self.colour}{open_}" x="{self.start:.1f}" y="3" width="{self.width:.1f}" height="12"/>',
+            f'<rect class="f-lane" y="8" width="1000" height="2"/>{drawn}',
         )
 
 
@@ -132,22 +146,51 @@ _OUTCOME_COLOURS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Axis:
+    """From when to when (ms) the chart of attempts reaches."""
+
+    zero: int
+    edge: int
+
+    def bar(self, start: int, end: int | None) -> tuple[float, float]:
+        """Where a bar begins and how wide it is; at least so wide that it can be seen."""
+        x = min(max(self._at(start), 0.0), 994.0)
+        return x, max((1000.0 if end is None else min(max(self._at(end), 0.0), 1000.0)) - x, 6.0)
+
+    def _at(self, ms: int) -> float:
+        return (ms - self.zero) * 1000 / max(1, self.edge - self.zero)
+
+
 def lanes(job: Job, attempts: Sequence[Attempt], limit: int = 12) -> list[Lane]:
-    """The newest attempts over time since the job was enqueued. What still runs reaches to the right edge.
+    """The newest attempts over time since the job was enqueued, and above them when it waited.
 
     The right edge is where the last attempt ended; while one runs it lies beyond its start, so that the open bar
     can be seen, and not at a "now" that would be wrong a second later.
     """
     if not attempts:
         return []
-    zero = min(job.enqueued, attempts[0].started)
-    edge = max(_reach(zero, attempt) for attempt in attempts)
-    span = max(1, edge - zero)
-    return [_lane(attempt, zero, span) for attempt in attempts[-limit:]]
+    axis = _axis(job, attempts)
+    shown = attempts[-limit:]
+    waits = tuple(axis.bar(start, end) for start, end in _waits(job, attempts, shown))
+    return [Lane("Waiting", "queued", waits), *(_lane(attempt, axis) for attempt in shown)]
+
+
+def ticks(job: Job, attempts: Sequence[Attempt]) -> list[int]:
+    """Times since the start (ms) under the chart, evenly spread; only the start while an attempt runs."""
+    if not attempts or attempts[-1].ended is None:
+        return [0]
+    axis = _axis(job, attempts)
+    return [(axis.edge - axis.zero) * n // 4 for n in range(5)]
 
 
 #: What an attempt that runs is drawn as at least, so that a wait of milliseconds before it stays a thin line.
 _OPEN_MS = 10_000
+
+
+def _axis(job: Job, attempts: Sequence[Attempt]) -> _Axis:
+    zero = min(job.enqueued, attempts[0].started)
+    return _Axis(zero, max(_reach(zero, attempt) for attempt in attempts))
 
 
 def _reach(zero: int, attempt: Attempt) -> int:
@@ -156,11 +199,20 @@ def _reach(zero: int, attempt: Attempt) -> int:
     return attempt.started + max(_OPEN_MS, (attempt.started - zero) * 2)
 
 
-def _lane(attempt: Attempt, zero: int, span: int) -> Lane:
-    start = min(max((attempt.started - zero) * 1000 / span, 0), 994)
-    end = 1000 if attempt.ended is None else min(max((attempt.ended - zero) * 1000 / span, 0), 1000)
+def _waits(job: Job, attempts: Sequence[Attempt], shown: Sequence[Attempt]) -> Iterator[tuple[int, int]]:
+    """Before each attempt that is shown: since the job was enqueued, or the attempt before had ended."""
+    first = len(attempts) - len(shown)
+    since = attempts[first - 1].ended if first else job.enqueued
+    for attempt in shown:
+        if since is not None and attempt.started > since:
+            yield since, attempt.started
+        since = attempt.ended
+
+
+def _lane(attempt: Attempt, axis: _Axis) -> Lane:
     colour = _OUTCOME_COLOURS[attempt.outcome] if attempt.outcome else "running"
-    return Lane(f"Attempt {attempt.number}", colour, start, max(end - start, 6), attempt.ended is None)
+    bars = (axis.bar(attempt.started, attempt.ended),)
+    return Lane(f"Attempt {attempt.number}", colour, bars, attempt.ended is None, attempt.number)
 
 
 def _svg(attributes: str, body: str) -> Markup:

@@ -10,12 +10,14 @@ from urllib.parse import parse_qsl
 from redis.exceptions import RedisError
 
 from arqboard.protocol import Job, Query, Reader, State, Unreadable
-from arqboard.protocol.reader import MAX_PAGE
+from arqboard.protocol.listing import FOREVER, MAX_PAGE, Sort
+from arqboard.protocol.search import parse as parse_search
 
 from .frames import Fragment
 from .language import ENGLISH, speaking
 from .meters import all_meters
 from .topics import in_every_language, in_language, split
+from .trends import WINDOWS
 from .views import Look, Tabs
 
 if TYPE_CHECKING:
@@ -30,18 +32,20 @@ AWAY = (RedisError, OSError)
 #: How often a worker that nobody knows makes us ask for the workers again.
 WORKERS_GAP = 0.2
 MAX_KEY = 600
-#: Lines of a job's log that its page shows, the newest.
-LOG_SHOWN = 200
+#: With a search of 300 letters, each of them six bytes in an address, and names beside it.
+MAX_LIST_KEY = 4000
 
 #: Fragments of one job. A row contains its progress cell, so `prog` comes first and the row covers it.
 JOB_KINDS: tuple[Kind, ...] = (
-    "prog", "row", "hero", "chunks", "attempts", "facts", "outcome", "phases", "artefacts", "log",
+    "prog", "row", "hero", "chunks", "attempts", "facts", "outcome", "artefacts", "log",
 )  # fmt: skip
 #: These show whether the worker of a running job is alive.
 SHOW_WORKER = in_every_language(("row", "hero"))
 METERS_OF_PAGES = all_meters()
-METERS = in_every_language(("tabs", "kpis", "side", *METERS_OF_PAGES))
+METERS = in_every_language(("tabs", "side", *METERS_OF_PAGES))
+_FILTERS = frozenset(("function", "queue", "state", "limit", "q", "sort", "window"))
 LISTS = frozenset(("list",))
+_LONG = frozenset(("list", "tabs"))
 _JOB_KINDS = in_every_language(JOB_KINDS)
 _IN_LISTS = in_every_language(("prog", "row"))
 #: These stay the same while a job only makes progress.
@@ -91,12 +95,8 @@ class Fragments:
         look = await self._overview.look()
         match kind:
             case "tabs":
-                query = parse_query(name)
-                tabs = Tabs(query, await self._reader.counts(query.queue, query.function), position)
+                tabs = await tabs_of(self._reader, parse_query(name), position, window_in(name))
                 return Fragment(key, position, self._renderer.tabs(tabs, look, oob=True))
-            case "kpis":
-                kpis = await self._overview.kpis.get()
-                return Fragment(key, kpis.version, self._renderer.kpis(kpis, look, oob=True), timed=True)
             case _:
                 side = await self._overview.side.get()
                 return Fragment(key, side.version, self._renderer.side(side, look, oob=True), timed=True)
@@ -158,26 +158,26 @@ class Fragments:
                 return self._renderer.facts(job, look, oob=True)
             case "outcome":
                 return self._renderer.outcome(job, look, oob=True)
-            case "phases":
-                return self._renderer.phases(job, look, oob=True)
             case "artefacts":
                 made = await self._reader.artefacts(job.id) if job.artefacts else []
                 return self._renderer.artefacts(job, made, look, oob=True)
             case "log":
-                lines = await self._reader.log_tail(job.id, LOG_SHOWN) if job.log_lines else []
-                return self._renderer.log(job, lines, look, oob=True)
+                return self._renderer.log(job, look, oob=True)
 
 
 def parse_key(key: str) -> tuple[str, str]:
     """The kind and the name in a key that a page can watch. Raises ValueError for any other."""
     kind, colon, name = key.partition(":")
-    if len(key) > MAX_KEY:
+    if len(key) > (MAX_LIST_KEY if kind in _LONG else MAX_KEY):
         raise ValueError("the key is too long")
     key.encode()
     match kind:
-        case "tabs" | "list" if colon:
+        case "tabs" if colon:
             parse_query(name)
-        case "kpis" | "side" if not colon:
+            window_in(name)
+        case "list" if colon:
+            parse_query(name)
+        case "side" if not colon:
             pass
         case _ if kind in METERS_OF_PAGES:
             METERS_OF_PAGES[kind].check(name)
@@ -190,15 +190,43 @@ def parse_key(key: str) -> tuple[str, str]:
 
 def parse_query(text: str) -> Query:
     """The query whose filters were written by `links.query_string`. Raises ValueError for anything else."""
-    pairs = parse_qsl(text, strict_parsing=True, max_num_fields=4, errors="strict") if text else []
-    filters: dict[str, Any] = dict(pairs)  # str, until two of them are parsed below
-    if len(filters) != len(pairs) or not filters.keys() <= {"function", "queue", "state", "limit"}:
-        raise ValueError("there is no such filter")
+    filters = _pairs(text)
+    filters.pop("window", None)
     if "state" in filters:
         filters["state"] = State(filters["state"])
+    if "sort" in filters:
+        filters["sort"] = Sort(filters["sort"])
     if "limit" in filters:
         filters["limit"] = min(MAX_PAGE, max(1, int(filters["limit"])))
-    return Query(**filters)
+    query = Query(**filters)
+    parse_search(query.q)
+    return query
+
+
+def window_in(text: str) -> str:
+    """The window that `links.query_string` wrote beside the filters; "" for the usual one."""
+    window = str(_pairs(text).get("window", ""))
+    if window and window not in WINDOWS:
+        raise ValueError("there is no such window")
+    return window
+
+
+def _pairs(text: str) -> dict[str, Any]:
+    """Texts by name, some of which are parsed further."""
+    pairs = parse_qsl(text, strict_parsing=True, max_num_fields=len(_FILTERS), errors="strict") if text else []
+    filters: dict[str, Any] = dict(pairs)
+    if len(filters) != len(pairs) or not filters.keys() <= _FILTERS:
+        raise ValueError("there is no such filter")
+    return filters
+
+
+async def tabs_of(reader: Reader, query: Query, position: int, window: str = "") -> Tabs:
+    """State tabs with counts under the other filters. A search can't be counted, a time can."""
+    search = query.search
+    if search.is_scan:
+        return Tabs(query, None, position, window)
+    span = search.span(await reader.now_ms()) if search.needs_clock else FOREVER
+    return Tabs(query, await reader.counts(query.queue, query.function, span), position, window)
 
 
 def of_kinds(keys: Iterable[str], kinds: Container[str]) -> list[str]:

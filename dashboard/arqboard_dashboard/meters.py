@@ -47,4 +47,17 @@ def all_meters() -> dict[str, Meter]:
 
 def _pages() -> tuple[tuple[Meter, ...], ...]:
     """In a function, because pages import what the feed is made of."""
-    return ()
+    from . import flowmeters, inside_parts, jobparts
+    from .pages import failures, new, queues, schedules, system, workers
+
+    return (
+        inside_parts.METERS,
+        jobparts.METERS,
+        new.METERS,
+        failures.METERS,
+        queues.METERS,
+        workers.METERS,
+        schedules.METERS,
+        flowmeters.METERS,
+        system.METERS,
+    )

@@ -22,6 +22,7 @@ from arqboard.protocol import (
     JobExists,
     JobNotFound,
     KeyReused,
+    NoSuchChunk,
     PayloadGone,
     UnknownFunction,
     WorkerNotFound,
@@ -29,8 +30,10 @@ from arqboard.protocol import (
     WrongState,
 )
 from arqboard.protocol.errors import ScheduleInUse, ScheduleNotFound
+from arqboard.protocol.keybrowser import KeyNotFound
+from arqboard.protocol.savedviews import TooManyViews
 
-from .errors import BadInput, Refused, Unreadable
+from .errors import BadInput, FailureNotFound, Refused, Unreadable
 
 log = logging.getLogger("arqboard.dashboard")
 
@@ -104,12 +107,20 @@ def _of_ours(error: ArqboardError) -> Problem:
             return Problem(404, "schedule_not_found", message, "No such schedule")
         case WorkerNotFound():
             return Problem(404, "worker_not_found", message, "No such worker")
+        case KeyNotFound():
+            return Problem(404, "key_not_found", message, "No such key")
+        case FailureNotFound():
+            return Problem(404, "failure_not_found", message, "No such failures")
         case BadWorkflow():
             return Problem(422, "bad_workflow", message, "This workflow can't run", error.where, error.fields)
         case ScheduleInUse():
             return Problem(409, "schedule_in_use", message, "Not now")
+        case TooManyViews():
+            return Problem(409, "too_many_views", message, "Not now", field="name")
         case WrongState():
             return Problem(409, "wrong_state", message, "Not now")
+        case NoSuchChunk():
+            return Problem(409, "no_such_chunk", message, "Not now")
         case JobExists():
             return Problem(409, "job_exists", message, "This id is taken", field="job_id")
         case PayloadGone():

@@ -7,18 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from arqboard.protocol import Attempt, Job, Unreadable
-from arqboard.protocol.inside import Artefact, LogLine
+from arqboard.protocol.inside import Artefact
 
 from . import formats
 from .assets import TEMPLATES
 from .links import root_id
 from .templating import new_environment
+from .trends import Trend
 from .views import Kpis, Look, Side, Tabs
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-Kind = Literal["row", "prog", "hero", "chunks", "attempts", "facts", "outcome", "phases", "artefacts", "log"]
+Kind = Literal["row", "prog", "hero", "chunks", "attempts", "facts", "outcome", "artefacts", "log"]
 
 
 class Renderer:
@@ -66,25 +67,21 @@ class Renderer:
         """Result or last error with its traceback. Key `outcome:<id>`, version `job.version`."""
         return self._render("outcome", look, oob, job=job)
 
-    def phases(self, job: Job, look: Look, *, oob: bool = False) -> str:
-        """Phases and steps; an empty hidden root where there are none. Version `job.position`."""
-        return self._render("phases", look, oob, job=job)
-
     def artefacts(self, job: Job, artefacts: Sequence[Artefact], look: Look, *, oob: bool = False) -> str:
         """What the job made; an empty hidden root where it made nothing. Version `job.position`."""
         return self._render("artefacts", look, oob, job=job, artefacts=artefacts)
 
-    def log(self, job: Job, lines: Sequence[LogLine], look: Look, *, oob: bool = False) -> str:
-        """The end of its log; an empty hidden root while it is empty. Version `job.log_lines`."""
-        return self._render("log", look, oob, job=job, lines=lines)
+    def log(self, job: Job, look: Look, *, oob: bool = False) -> str:
+        """How long its log is; pages fetch the lines that are new to them. Version `job.log_lines`."""
+        return self._render("log", look, oob, job=job)
 
     def tabs(self, tabs: Tabs, look: Look, *, oob: bool = False) -> str:
         """State tabs with counts. Key `tabs:<query string>`."""
         return self._render("tabs", look, oob, tabs=tabs)
 
-    def kpis(self, kpis: Kpis, look: Look, *, oob: bool = False) -> str:
-        """The tiles over the list. Key `kpis`."""
-        return self._render("kpis", look, oob, kpis=kpis)
+    def kpis(self, kpis: Kpis, trend: Trend, look: Look, *, oob: bool = False) -> str:
+        """The tiles over the list. Key `kpis`, or `kpis:<window>`."""
+        return self._render("kpis", look, oob, kpis=kpis, trend=trend)
 
     def side(self, side: Side, look: Look, *, oob: bool = False) -> str:
         """The live part of the sidebar. Key `side`."""
@@ -97,6 +94,10 @@ class Renderer:
     def hero_gone(self, job_id: str, look: Look, *, oob: bool = True) -> str:
         """What stands in place of the hero once its job has been deleted."""
         return self._render("hero_gone", look, oob, job_id=job_id)
+
+    def part(self, partial: str, look: Look, *, oob: bool = False, **values: Any) -> str:
+        """A live part that one page has: its partial, with what that receives."""
+        return self._render(partial, look, oob, **values)
 
     def _render(self, partial: str, look: Look, oob: bool, **values: Any) -> str:
         html = self.env.get_template(f"partials/{partial}.html").render(look=look, oob=oob, **values)

@@ -15,13 +15,20 @@ from markupsafe import Markup
 
 from arqboard.protocol import Job, State, Unreadable
 
-from . import charts, formats
+from . import charts, floor, formats
+from .failures_views import WINDOWS, heat
+from .job_views import chunk_legend
+from .jobwords import JOB_FIGURES, JOB_WORDS
+from .jsontree import json_text, json_tree
 from .language import N_, cached_by_language, gettext, ngettext, npgettext, pgettext, spoken
-from .links import artefact_url, dom_id, job_api_url, job_url, list_url, query_string, root_id, url_part
+from .links import artefact_url, dom_id, job_api_url, job_url, list_url, log_query, query_string, root_id, url_part
 from .navigation import PLACES
-from .tiles import Tiles, used_slots
+from .tiles import Tiles, busy_share, used_slots
+from .timecharts import TIMECHARTS
+from .tracebacks import blocks_of
 from .views import Look
 from .words import words_json
+from .workflow_views import WORKFLOW_VIEWS
 
 
 class Compiled(BytecodeCache):
@@ -146,14 +153,19 @@ FILTERS: dict[str, Any] = {
     "brief": formats.brief, "rate": formats.rate, "percent": formats.percent, "clock": formats.clock,
     "iso": formats.iso, "plural": formats.plural, "call_text": formats.call_text, "one_line": formats.one_line,
     "json_html": formats.json_html, "tail": formats.tail, "first_line": formats.first_line, "dom_id": dom_id,
-    "url_part": url_part, "query_string": query_string, "bytes": formats.size,
+    "url_part": url_part, "query_string": query_string, "bytes": formats.size, **JOB_FIGURES,
 }  # fmt: skip
 GLOBALS: dict[str, Any] = {
+    **floor.GLOBALS,
     "oob": False, "State": State, "shown_state": shown_state, "badge_state": badge_state, "percent_of": percent_of,
     "called": called, "used_slots": used_slots, "job_url": job_url, "list_url": list_url, "root_id": root_id,
     "job_api_url": job_api_url, "artefact_url": artefact_url,
     "N_": N_, "spoken": spoken, "words_json": words_json,
+    "WINDOWS": WINDOWS, "heat": heat,
     "PLACES": PLACES, "moment": moment, "tiles": Tiles, "sparkline": charts.sparkline, "meter": charts.meter,
+    **WORKFLOW_VIEWS, "busy_share": busy_share, **TIMECHARTS, **JOB_WORDS,
     "segbar": charts.segbar,
-    "chunk_map": charts.chunk_map, "lanes": charts.lanes, "max_squares": charts.MAX_SQUARES,
+    "chunk_map": charts.chunk_map, "chunk_columns": charts.chunk_columns, "chunk_words": charts.chunk_words,
+    "chunk_legend": chunk_legend, "lanes": charts.lanes, "gantt_ticks": charts.ticks, "log_query": log_query,
+    "trace_blocks": blocks_of, "json_tree": json_tree, "json_text": json_text, "max_squares": charts.MAX_SQUARES,
 }  # fmt: skip

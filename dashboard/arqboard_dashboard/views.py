@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from arqboard.protocol import (
     Attempt,
-    FunctionInfo,
     Job,
-    MinuteStats,
-    Page,
     Query,
     QueueInfo,
     State,
@@ -63,11 +60,15 @@ class Side:
     queues: list[QueueInfo]
     workers: list[WorkerInfo]
     version: int
+    schedules: int = 0
+    """how many there are"""
+    workflows: int = 0
+    """how many run"""
 
 
 @dataclass(frozen=True, slots=True)
 class Kpis:
-    """The tiles over the list. Key `kpis`. `minutes` are the last 40, the unfinished one last."""
+    """What the tiles over the list say of now. Key `kpis`, or `kpis:<window>`; the rest is a Trend."""
 
     running: int
     busy: int
@@ -78,7 +79,6 @@ class Kpis:
     queued: int
     retrying: int
     oldest_queued: int | None
-    minutes: list[MinuteStats]
     version: int
 
 
@@ -87,77 +87,11 @@ class Tabs:
     """State tabs with counts under the given filters. Key `tabs:<query string>`."""
 
     query: Query
-    counts: dict[State, int]
+    counts: dict[State, int] | None
+    """None where a search is on, which no count knows of"""
     version: int
-
-
-@dataclass(frozen=True, slots=True)
-class JobsView:
-    """`pages/jobs.html`"""
-
-    query: Query
-    page: Page
-    tabs: Tabs
-    kpis: Kpis
-    functions: list[str]
-    queues: list[str]
-    first_run: bool
-    """no job has ever been seen: show the checklist instead of the list"""
-    redis_ms: float
-    redis_url: str
-
-
-@dataclass(frozen=True, slots=True)
-class JobView:
-    """`pages/job.html`"""
-
-    job: Job
-    marks: str
-    attempts: list[Attempt]
-    result_left_ms: int | None
-    artefacts: list[Artefact]
-    lines: list[LogLine]
-    """the end of its log"""
-
-
-@dataclass(frozen=True, slots=True)
-class FieldView:
-    """One input of the generated form."""
-
-    name: str
-    id: str
-    label: str
-    type: str
-    """the annotation as written"""
-    widget: Literal["text", "number", "checkbox", "select", "date", "datetime", "time", "json", "textarea"]
-    value: str
-    """as typed, or the default; "on" for a ticked box"""
-    required: bool
-    options: list[str] = field(default_factory=list[str])
-    error: str = ""
-    hint: str = ""
-    step: str = ""
-    minimum: str = ""
-    maximum: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class NewJobView:
-    """`pages/new.html`"""
-
-    functions: list[FunctionInfo]
-    chosen: FunctionInfo | None
-    fields: list[FieldView]
-    options: list[FieldView]
-    """queue, defer_by (seconds), job_id"""
-    queues: list[str]
-    errors: dict[str, str]
-    """by field name; "" for the form as a whole"""
-    python: str
-    """the equivalent Python call"""
-    workers: int
-    again: str = ""
-    """id of the job whose arguments these are"""
+    window: str = ""
+    """of the page that they are on, kept in their links"""
 
 
 @dataclass(frozen=True, slots=True)

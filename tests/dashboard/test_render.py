@@ -22,8 +22,10 @@ from arqboard.protocol import (
     Unreadable,
     WorkerInfo,
 )
-from arqboard.protocol.inside import Artefact, LogLine
+from arqboard.protocol.inside import Artefact
+from arqboard.protocol.joblog import LogLine
 from arqboard_dashboard import charts, formats
+from arqboard_dashboard.job_views import LogView
 from arqboard_dashboard.links import dom_id, list_url, query_string, root_id
 from arqboard_dashboard.render import Renderer
 from arqboard_dashboard.templating import shown_state
@@ -218,18 +220,19 @@ def test_what_ended_an_attempt_is_said_in_plain_words(outcome: Outcome, said: st
     assert said in RENDERER.attempts(job(), [attempt], LOOK)
 
 
-def test_an_attempt_shows_its_error_and_hides_its_traceback_in_details() -> None:
+def test_an_attempt_shows_its_error_and_fetches_its_traceback_when_it_is_opened() -> None:
     error = ErrorInfo("ValueError", "no amount", "Traceback\n  line 3")
     html = RENDERER.attempts(job(), [Attempt(1, NOW - 9000, NOW - 4000, "w1", Outcome.RETRY, error)], LOOK)
 
-    assert "ValueError: no amount" in html
-    assert html.index("<details") < html.index("line 3") < html.index("</details>")
+    assert "ValueError: no amount" in html and "line 3" not in html
+    [details] = [attributes for attributes in Page(html).named("details") if "hx-get" in attributes]
+    assert details["hx-get"] == "/ops/jobs/j1/attempts/1"
 
 
-def test_a_result_is_shown_as_coloured_json() -> None:
+def test_a_result_is_shown_as_a_coloured_tree() -> None:
     html = RENDERER.outcome(job("succeeded", result={"sent": 3}), LOOK)
 
-    assert '<span class="jk">&#34;sent&#34;</span>' in html
+    assert '<span class="jk">sent</span>' in html
     assert '<span class="jn">3</span>' in html
 
 
@@ -237,7 +240,7 @@ def test_a_long_traceback_keeps_its_end_and_says_that_it_was_cut() -> None:
     html = RENDERER.outcome(job("failed", error_type="E", error="e", traceback="x" * 30_000 + "\nthe end"), LOOK)
 
     assert "the end" in html
-    assert len(html) < 22_000
+    assert len(html) < 45_000
     assert "earlier characters are not shown" in html
 
 
@@ -447,11 +450,19 @@ def test_json_is_cut_and_says_so() -> None:
 
 def test_attempts_lie_on_one_scale_and_an_open_one_reaches_the_edge() -> None:
     attempts = [Attempt(1, NOW - 20_000, NOW - 10_000, "w", Outcome.LOST), Attempt(2, NOW - 8000, None, "w", None)]
-    first, last = charts.lanes(job(), attempts)
+    waiting, first, last = charts.lanes(job(), attempts)
 
-    assert first.start < last.start
+    assert len(waiting.bars) == 2  # before the first attempt, and between both
+    assert first.bars[0][0] < last.bars[0][0]
     assert last.is_open
-    assert last.start + last.width == pytest.approx(1000)
+    assert sum(last.bars[0]) == pytest.approx(1000)
+
+
+def test_the_chart_of_attempts_has_times_once_the_last_has_ended() -> None:
+    ended = [Attempt(1, NOW - 20_000, NOW - 10_000, "w", Outcome.SUCCEEDED)]
+    assert charts.ticks(job("succeeded"), ended) == [0, 5_000, 10_000, 15_000, 20_000]
+    assert charts.ticks(job(), [Attempt(1, NOW - 8000, None, "w", None)]) == [0]
+    assert charts.ticks(job(), []) == [0]
 
 
 # Inside a job
@@ -459,18 +470,17 @@ def test_attempts_lie_on_one_scale_and_an_open_one_reaches_the_edge() -> None:
 
 def test_phases_say_how_far_each_is() -> None:
     phases = [
-        {"name": "Reading", "state": "done", "from": 0, "to": 1500, "done": 3, "total": 3, "unit": "files"},
+        {"name": "Reading", "state": "done", "started": 0, "ended": 1500, "done": 3, "total": 3, "unit": "files"},
         {"name": HOSTILE, "state": "waiting"},
     ]
-    html = RENDERER.phases(job(phases=phases), LOOK)
-    assert "1 of 2 done" in html and "3 / 3 files" in html
+    html = RENDERER.hero(job(phases=phases), LOOK)
+    assert "step 1 of 2" in html and "3 / 3 files" in html and "1.5 s" in html
     assert "<script" not in html and "&lt;script&gt;" in html
 
 
-def test_a_job_without_phases_log_and_artefacts_has_hidden_roots() -> None:
-    for html in (RENDERER.phases(job(), LOOK), RENDERER.artefacts(job(), [], LOOK), RENDERER.log(job(), [], LOOK)):
-        [(tag, attributes), *_] = Page(html).tags
-        assert tag == "section" and "hidden" in attributes
+def test_a_job_without_artefacts_has_a_hidden_root() -> None:
+    [(_, root), *rest] = Page(RENDERER.artefacts(job(), [], LOOK)).tags
+    assert "hidden" in root and not rest
 
 
 def test_artefacts_are_downloads_and_links_are_marked_as_foreign() -> None:
@@ -490,9 +500,14 @@ def test_log_lines_are_text_with_their_level() -> None:
         LogLine("1-0", NOW, "INFO", "shop", "started", 1, 20),
         LogLine("2-0", NOW, "ERROR", "shop", f"it broke {HOSTILE}\nin two lines", 1, 40),
     ]
-    html = RENDERER.log(job(log_lines=900), lines, LOOK)
-    assert "the last 2 of 900 lines" in html and 'class="lv-error"' in html and 'data-v="900"' in html
+    html = RENDERER.part("log_lines", LOOK, job=job(), part=LogView(lines, None, "2-0"))
+    assert 'class="lv-error"' in html and 'data-id="2-0"' in html
     assert not [tag for tag, _ in Page(html).tags if tag in ("script", "img")]
+
+
+def test_what_is_pushed_of_a_log_is_its_length_only() -> None:
+    html = RENDERER.log(job(log_lines=1204, log_warnings=3, log_errors=1), LOOK, oob=True)
+    assert 'data-v="1204"' in html and words(html) == "1 204 lines · 3 warnings · 1 error"
 
 
 def test_a_paused_job_offers_to_go_on_and_claims_no_rate() -> None:

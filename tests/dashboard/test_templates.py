@@ -17,6 +17,10 @@ EACH = pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative
 GIVEN = {
     "shell", "look", "view", "oob", "job", "job_id", "marks", "attempts", "attempt", "tabs", "kpis", "side", "field",
     "prefix", "name", "notes", "state", "message", "is_bad", "lines", "artefacts", "place", "groups",
+    "offer", "recent", "position", "fields",
+    "queue", "worker", "worker_id", "schedule", "charts", "functions", "workers", "limit", "part", "slim", "ticks",
+    "failed", "children", "node", "frames",
+    "trend", "chart", "options",
 }  # fmt: skip
 
 

@@ -10,21 +10,27 @@ from arqboard.protocol import Job, JobNotFound, Reader, Unreadable
 
 from ..appkeys import READER
 from ..errors import Unreadable as UnreadableRecord
-from ..fragments import LOG_SHOWN
-from ..parameters import MAX_NAME
+from ..guard import text_of
+from ..inside_parts import METERS, children_of, chunk_of, failed_of, log_view
+from ..job_views import JobPage, Shown
+from ..parameters import MAX_NAME, choice_of
 from ..strictjson import is_text
-from ..views import JobView
 from .shell import page
+
+__all__ = ["METERS", "id_of", "job", "readable"]
 
 
 async def job(request: web.Request) -> web.Response:
-    reader = request.app[READER]
-    job_id = id_of(request)
-    found, marks, left, artefacts, lines = await asyncio.gather(
+    reader, query, job_id = request.app[READER], request.query, id_of(request)
+    show = choice_of(query, "show", Shown)
+    found, marks, left, artefacts, log, children = await asyncio.gather(
         readable(reader, job_id), reader.chunk_marks(job_id), reader.result_left_ms(job_id),
-        reader.artefacts(job_id), reader.log_tail(job_id, LOG_SHOWN),
+        reader.artefacts(job_id), log_view(reader, job_id, query), children_of(request.app, job_id),
     )  # fmt: skip
-    view = JobView(found, marks, await reader.attempts(found), left, artefacts, lines)
+    attempts, failed, chunk = await asyncio.gather(
+        reader.attempts(found), failed_of(reader, found, marks), chunk_of(reader, found, text_of(query, "chunk"))
+    )
+    view = JobPage(found, marks, attempts, left, artefacts, log, failed, children, show, chunk)
     return await page(request, "pages/job.html", view, active="jobs", title=f"{found.function} · {found.id}"[:120])
 
 
