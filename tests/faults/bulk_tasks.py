@@ -1,4 +1,4 @@
-"""A worker for tests that kill it: `python bulk_tasks.py REDIS_URL HISTORY QUEUE`. What runs is written to a local file."""
+"""A worker for tests that kill it: `python bulk_tasks.py REDIS_URL HISTORY QUEUE`. What runs is written to a file."""
 
 from __future__ import annotations
 
@@ -12,9 +12,13 @@ from arq.connections import RedisSettings
 from arqboard import run_worker
 
 
-async def broken(ctx: dict[str, Any]) -> None:
+def note(*words: object) -> None:
     with Path(sys.argv[2]).open("a") as file:
-        file.write(f"ran {ctx['job_id']} {os.getpid()}\n")
+        file.write(" ".join(map(str, words)) + "\n")
+
+
+async def broken(ctx: dict[str, Any]) -> None:
+    note("ran", ctx["job_id"], os.getpid())
     raise ValueError("still no")
 
 

@@ -1,5 +1,4 @@
-"""A bulk job whose worker is killed, whose server goes away: what it says and what Redis says agree, and nothing is done
-twice."""
+"""A bulk job whose worker is killed, or whose server: what it says and what Redis says agree, nothing is done twice."""
 
 from __future__ import annotations
 
@@ -15,7 +14,7 @@ from keyspace import Keyspace, problems
 from redis.exceptions import RedisError
 from waiting import eventually
 
-from arqboard.protocol import Outcome, Query, Reader, State
+from arqboard.protocol import Job, Outcome, Query, Reader, State
 from arqboard.protocol.acting import Action, Wish
 from arqboard.protocol.bulk import tally_of
 from arqboard.protocol.client import Client
@@ -118,7 +117,7 @@ async def test_it_outlives_a_restart_of_redis(
     assert sum(int(space.jobs[i]["attempt"]) - 2 for i in again) == lost, "only what a lost reply cut short ran again"
 
 
-async def ended_or_away(reader: Reader, bulk_id: str) -> object:
+async def ended_or_away(reader: Reader, bulk_id: str) -> Job | None:
     try:
         return await ended(reader, bulk_id)
     except (RedisError, OSError):

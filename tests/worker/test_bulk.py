@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from arq.worker import func
 from bulks import ended, failed, in_state, order, waiting
 from waiting import eventually
 
@@ -102,11 +103,8 @@ async def test_what_it_retried_and_what_failed_again_is_not_retried_twice(
     await start(broken, max_jobs=50)
     await eventually(lambda: ended(reader, bulk_id))
     await eventually(lambda: _is(reader, {State.FAILED: 300}))
-    again = await commands.submit(
-        Bulk(RETRY, Query(state=State.FAILED), until=(await reader.get(bulk_id)).enqueued, total=300).submission(
-            "arq:queue"
-        )  # fmt: skip
-    )
+    until = (await reader.get(bulk_id)).enqueued
+    again = await commands.submit(Bulk(RETRY, Query(state=State.FAILED), until, total=300).submission("arq:queue"))
     job = await eventually(lambda: ended(reader, again.job_id))
     assert job is not None and job.result == {"action": "retry", "looked": 300}
     assert [await redis.hget(reader.keys.job(i), "attempt") for i in ids] == [b"2"] * 300
@@ -238,8 +236,6 @@ async def test_a_function_of_the_same_name_does_not_get_its_calls(
 
     await failed(commands, 1, queue="other")
     bulk_id = await order(commands, reader, RETRY, Query(state=State.FAILED))
-    from arq.worker import func
-
     await start(func(mine, name=BULK))
     job = await eventually(lambda: ended(reader, bulk_id))
     assert job is not None and job.result["done"] == 1 and not ran.is_set()
