@@ -13,8 +13,8 @@ from pydantic import Field
 from arqboard.protocol import FunctionInfo
 from arqboard_dashboard.app import create_app
 from arqboard_dashboard.appkeys import GATE, OVERVIEW
+from arqboard_dashboard.new_views import FieldView
 from arqboard_dashboard.settings import Settings
-from arqboard_dashboard.views import FieldView
 
 Client = TestClient[Any, Any]
 MakeClient = Callable[..., Awaitable[Client]]
@@ -92,6 +92,7 @@ async def forget(client: Client) -> None:
     overview.functions.expire()
     for fresh in (overview.queues, overview.workers, overview.counts, overview.side, overview.kpis):
         fresh.expire()
+    overview.trends.expire()
 
 
 def routes() -> list[tuple[str, str]]:

@@ -19,8 +19,8 @@ from .appkeys import COMMANDS, OVERVIEW, READER
 from .errors import BadInput
 from .guard import MAX_BODY, read_body
 from .jsonviews import function_json, job_json, queue_json, worker_json
+from .listquery import query_of
 from .pages.job import id_of, readable
-from .pages.jobs import query_of
 from .place import job_resource
 from .submission import Options, known_function
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import AsyncIterator, Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -15,40 +16,63 @@ from redis.exceptions import ConnectionError as LostConnection
 
 from arqboard.protocol import Keys, Reader
 from arqboard.protocol.commands import Commands
+from arqboard.protocol.failing import FailureCommands
+from arqboard.protocol.failures import Failures
+from arqboard.protocol.keybrowser import KeyBrowser
+from arqboard.protocol.savedviews import SavedViews
 from arqboard.protocol.schedules import Schedules
+from arqboard.protocol.stored import StoredReader
+from arqboard.protocol.system import SystemReader
 from arqboard.protocol.workflows import Workflows
 
 from . import answers, auth, guard, metrics, preferences, store
 from .appkeys import (
     BUILD,
     COMMANDS,
+    FAILURE_COMMANDS,
+    FAILURES,
     FEED,
+    FLOWS,
     GATE,
     HUB,
+    KEY_BROWSER,
+    KEY_COUNTING,
     METRICS,
     OVERVIEW,
     PALETTE,
     PATIENT_REDIS,
+    QUEUE_BOARD,
     READER,
     REDIS,
     RENDERER,
+    SAVED_VIEWS,
+    SCHEDULE_BOARD,
     SCHEDULES,
     SETTINGS,
+    STARTED,
     STATIC,
+    STORED,
+    SYSTEM,
     VISITS,
+    WORKER_BOARD,
     WORKFLOWS,
 )
 from .assets import LOCALE, TEMPLATES
 from .assets import STATIC as STATIC_FILES
 from .feed import Feed
+from .flows import Flows
 from .hub import Hub
+from .keycounting import KeyCounting, closing
 from .overview import Overview
 from .palette import Palette
 from .place import base
+from .queue_board import QueueBoard
 from .render import Renderer
 from .routes import ROUTES
+from .schedule_board import ScheduleBoard
 from .settings import Settings
 from .visits import Visits, checking
+from .worker_board import WorkerBoard
 
 #: The order counts: what is counted, then told in whose language, then refused, then let in, then believed.
 MIDDLEWARES = [
@@ -86,6 +110,12 @@ def _connect(app: web.Application, settings: Settings, given: Redis | None) -> N
     app[COMMANDS] = Commands(writing, keys)
     app[WORKFLOWS] = Workflows(app[REDIS], keys)
     app[SCHEDULES] = Schedules(writing, keys)
+    app[SAVED_VIEWS] = SavedViews(writing, keys)
+    app[FAILURES] = Failures(app[REDIS], keys)
+    app[FAILURE_COMMANDS] = FailureCommands(writing, keys)
+    app[SYSTEM] = SystemReader(app[REDIS], keys, settings.database)
+    app[STORED] = StoredReader(app[REDIS], keys)
+    app[KEY_BROWSER] = KeyBrowser(app[REDIS], keys)
     if given is None:
         clients = (app[REDIS], app[PATIENT_REDIS], writing)
 
@@ -107,14 +137,20 @@ def _go_live(app: web.Application) -> None:
         form_token=app[GATE].form_token,
         build=app[BUILD],
     )
+    app[QUEUE_BOARD] = QueueBoard(app[REDIS], app[READER], overview)
+    app[WORKER_BOARD] = WorkerBoard(app[REDIS], app[READER], overview)
+    app[SCHEDULE_BOARD] = ScheduleBoard(app[SCHEDULES], app[READER])
+    app[FLOWS] = Flows(app[REDIS], app[READER].keys, app[READER], overview, renderer)
     hub = app[HUB] = Hub(max_sockets=app[SETTINGS].max_sockets)
     app[FEED] = Feed(app, app[PATIENT_REDIS], app[READER], app[COMMANDS], renderer, hub, overview)
     app[VISITS] = Visits(app[GATE], hub)
     app[PALETTE] = Palette(app[READER], overview, app[SCHEDULES], app[WORKFLOWS])
     app[METRICS] = metrics.Metrics()
+    app[KEY_COUNTING] = KeyCounting(app)
+    app[STARTED] = round(time.time() * 1000)
     metrics.watch(app)
     app.on_startup.insert(0, _warm_up)
-    app.cleanup_ctx.extend((_feeding, checking))
+    app.cleanup_ctx.extend((_feeding, checking, closing))
     app.on_shutdown.append(_close_sockets)
 
 

@@ -9,7 +9,13 @@ from redis.asyncio import Redis
 
 from arqboard.protocol import Reader
 from arqboard.protocol.commands import Commands
+from arqboard.protocol.failing import FailureCommands
+from arqboard.protocol.failures import Failures
+from arqboard.protocol.keybrowser import KeyBrowser
+from arqboard.protocol.savedviews import SavedViews
 from arqboard.protocol.schedules import Schedules
+from arqboard.protocol.stored import StoredReader
+from arqboard.protocol.system import SystemReader
 from arqboard.protocol.workflows import Workflows
 
 from .settings import Settings
@@ -17,12 +23,17 @@ from .settings import Settings
 if TYPE_CHECKING:
     from .auth import Gate
     from .feed import Feed
+    from .flows import Flows
     from .hub import Hub
+    from .keycounting import KeyCounting
     from .metrics import Metrics
     from .overview import Overview
     from .palette import Palette
+    from .queue_board import QueueBoard
     from .render import Renderer
+    from .schedule_board import ScheduleBoard
     from .visits import Visits
+    from .worker_board import WorkerBoard
 
 SETTINGS = web.AppKey("settings", Settings)
 #: For reads: short deadlines, one more try after a lost connection.
@@ -34,10 +45,23 @@ READER = web.AppKey("reader", Reader)
 COMMANDS = web.AppKey("commands", Commands)
 WORKFLOWS = web.AppKey("workflows", Workflows)
 SCHEDULES = web.AppKey("schedules", Schedules)
+SAVED_VIEWS = web.AppKey("saved_views", SavedViews)
+FAILURES = web.AppKey("failures", Failures)
+FAILURE_COMMANDS = web.AppKey("failure_commands", FailureCommands)
+SYSTEM = web.AppKey("system", SystemReader)
+STORED = web.AppKey("stored", StoredReader)
+KEY_BROWSER = web.AppKey("key_browser", KeyBrowser)
+KEY_COUNTING: web.AppKey[KeyCounting] = web.AppKey("key_counting")
+#: ms since 1970, by our own clock.
+STARTED = web.AppKey("started", int)
 RENDERER: web.AppKey[Renderer] = web.AppKey("renderer")
 HUB: web.AppKey[Hub] = web.AppKey("hub")
 FEED: web.AppKey[Feed] = web.AppKey("feed")
+FLOWS: web.AppKey[Flows] = web.AppKey("flows")
 OVERVIEW: web.AppKey[Overview] = web.AppKey("overview")
+QUEUE_BOARD: web.AppKey[QueueBoard] = web.AppKey("queue_board")
+WORKER_BOARD: web.AppKey[WorkerBoard] = web.AppKey("worker_board")
+SCHEDULE_BOARD: web.AppKey[ScheduleBoard] = web.AppKey("schedule_board")
 PALETTE: web.AppKey[Palette] = web.AppKey("palette")
 METRICS: web.AppKey[Metrics] = web.AppKey("metrics")
 GATE: web.AppKey[Gate] = web.AppKey("gate")
@@ -53,19 +77,31 @@ __all__ = [
     "ADMITTED",
     "BUILD",
     "COMMANDS",
+    "FAILURES",
+    "FAILURE_COMMANDS",
     "FEED",
+    "FLOWS",
     "GATE",
     "HUB",
+    "KEY_BROWSER",
+    "KEY_COUNTING",
     "METRICS",
     "OVERVIEW",
     "PALETTE",
     "PATIENT_REDIS",
+    "QUEUE_BOARD",
     "READER",
     "REDIS",
     "RENDERER",
+    "SAVED_VIEWS",
     "SCHEDULES",
+    "SCHEDULE_BOARD",
     "SETTINGS",
+    "STARTED",
     "STATIC",
+    "STORED",
+    "SYSTEM",
     "VISITS",
+    "WORKER_BOARD",
     "WORKFLOWS",
 ]

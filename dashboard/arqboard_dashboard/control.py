@@ -18,8 +18,8 @@ from .api import json_answer
 from .appkeys import COMMANDS, OVERVIEW, READER, SCHEDULES
 from .errors import BadInput
 from .jsonviews import Json, iso
+from .listquery import query_of
 from .pages.job import id_of
-from .pages.jobs import query_of
 from .place import job_resource
 from .submission import known_function
 
@@ -197,6 +197,8 @@ def _held(request: web.Request, job_id: str, *, paused: bool) -> web.Response:
 async def retry_jobs(request: web.Request) -> web.Response:
     """Run what failed and matches the filter again, the newest first: `function`, `queue`, `state` (or aborted)."""
     wanted = query_of(request.query)
+    if wanted.q:  # not ignored: more would be retried than was asked for
+        raise BadInput("q: jobs are retried by function, queue and state only", field="q", status=422)
     state = wanted.state or State.FAILED
     if state not in (State.FAILED, State.ABORTED):
         raise BadInput("state: only failed or aborted jobs can be retried", field="state", status=422)

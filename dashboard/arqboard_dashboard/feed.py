@@ -48,7 +48,6 @@ METERS_GAP = 1.0
 PROMOTE_GAP = 1.0
 #: What the meters are made of may be a second old, so they are read again for a while after the last change.
 SETTLE_SECONDS = 2.5
-KPIS_SECONDS = 5.0
 FIRST_BACKOFF, MAX_BACKOFF = 0.1, 1.0
 #: Jobs read and rendered before the event loop gets its turn.
 BATCH = 50
@@ -88,7 +87,7 @@ class Feed:
         self._woken: float | None = None
         self._backoff = 0.0
         self._lists_changed = False
-        self._changed_at = self._lists_at = self._meters_at = self._kpis_at = self._promoted_at = _NEVER
+        self._changed_at = self._lists_at = self._meters_at = self._promoted_at = _NEVER
         self._read_at: dict[str, float] = {}
         self._spoken: Counter[str] = Counter()
         self._languages: tuple[str, ...] = (ENGLISH,)
@@ -249,8 +248,10 @@ class Feed:
         changes = await self._reader.changes_since(self.position, self.epoch)
         if changes.ids or changes.reset or not self.store_ok:
             self._changed_at, self._lists_changed = time.monotonic(), True
+            self._lists.hear(changes.ids)
         if changes.reset:
             self._begin_anew(changes)
+            self._lists.forget_searches()
         if changes.reset or not self.store_ok:
             await self._publish(ids_in(self._hub.topics), anew=True)
         else:
@@ -284,7 +285,7 @@ class Feed:
             await self._lists.follow()
 
     async def _follow_meters(self) -> None:
-        """Tabs and tiles while things change, the sidebar every second: a worker dies without a word.
+        """Tabs while things change, the sidebar every second: a worker dies without a word.
 
         What else pages have, each in its own time.
         """
@@ -293,10 +294,7 @@ class Feed:
         self._meters_at = time.monotonic()
         kinds = {"side"}
         if not _is_over(self._changed_at, SETTLE_SECONDS):
-            kinds |= {"tabs", "kpis"}
-        if "kpis" in kinds or _is_over(self._kpis_at, KPIS_SECONDS):
-            kinds.add("kpis")
-            self._kpis_at = self._meters_at
+            kinds.add("tabs")
         for key in [*of_kinds(self._hub.topics, in_every_language(kinds)), *self._due_parts()]:
             fragment, known = await self._meter(key), self._hub.fragments.get(key)
             if fragment and (known is None or known.html != fragment.html):

@@ -2,42 +2,85 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import takewhile
 from typing import TYPE_CHECKING
+
+from arqboard.protocol import Job
+from arqboard.protocol.listing import MAX_PAGE, Cursor, Sort
 
 from .fragments import LISTS, of_kinds, parse_query
 
 if TYPE_CHECKING:
-    from arqboard.protocol import Reader
+    from arqboard.protocol import Query, Reader
 
     from .hub import Hub
 
 #: The event that tells a page to fetch its list again, when it suits it.
 STALE = "live:stale"
+#: Jobs that have changed since the last look, of which searches are told. Of more than these the newest.
+MAX_HEARD = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class _Edge:
+    """Where the first page of a search ends: what lies behind is none of its news."""
+
+    score: float
+    is_floor: bool
+
+    def hides(self, score: float) -> bool:
+        return score < self.score if self.is_floor else score > self.score
 
 
 class Lists:
-    """The first ids of every list that somebody watches. A list has no fragment: pages pull it."""
+    """The first ids of every list that somebody watches. A list has no fragment: pages pull it.
+
+    What an index answers is read from there. A search is not made again for every change: jobs that have changed are
+    held against it, one by one.
+    """
 
     def __init__(self, reader: Reader, hub: Hub) -> None:
         self._reader, self._hub = reader, hub
         self._tops: dict[str, list[str]] = {}
+        self._edges: dict[str, _Edge | None] = {}
+        """of searches; None where the first page has room"""
+        self._heard: dict[str, None] = {}
 
     async def note(self, keys: Sequence[str]) -> None:
         """Read the lists among these keys that nobody has watched until now."""
-        for key, ids in (await self._read([key for key in of_kinds(keys, LISTS) if key not in self._tops])).items():
+        plain, searches = _split([key for key in of_kinds(keys, LISTS) if key not in self._tops])
+        for key, ids in (await self._read(plain)).items():
             self._tops.setdefault(key, ids)
+        for key, query in searches.items():
+            await self._search(key, query)
+
+    def hear(self, job_ids: Iterable[str]) -> None:
+        """These jobs have changed."""
+        if self._edges:
+            self._heard.update(dict.fromkeys(job_ids))
+            for job_id in list(self._heard)[:-MAX_HEARD]:
+                del self._heard[job_id]
+
+    def forget_searches(self) -> None:
+        """It can't be told which jobs have changed, so searches are made again."""
+        for key in self._edges:
+            self._tops.pop(key, None)
+        self._edges.clear()
 
     async def follow(self) -> None:
         """Tell browsers which lists have other first rows than at the last look."""
-        for key, ids in (await self._read(of_kinds(self._hub.topics, LISTS))).items():
+        plain, searches = _split(of_kinds(self._hub.topics, LISTS))
+        for key, ids in (await self._read(plain)).items():
             before = self._tops.get(key)
             if before is not None and before != ids:
                 self._hub.event(key, STALE, len(set(ids).difference(before)))
             self._tops[key] = ids
+        await self._follow_searches(searches)
         for key in self._tops.keys() - self._hub.topics.keys():
             del self._tops[key]
+            self._edges.pop(key, None)
 
     def behind(self, live: Mapping[str, int]) -> dict[str, int]:
         """Lists with new jobs on top of the rows that a page shows, and how many.
@@ -52,8 +95,51 @@ class Lists:
                     found[key] = new
         return found
 
-    async def _read(self, keys: Sequence[str]) -> dict[str, list[str]]:
+    async def _read(self, keys: Mapping[str, Query]) -> dict[str, list[str]]:
         if not keys:
             return {}
-        queries = [parse_query(key.partition(":")[2]) for key in keys]
-        return dict(zip(keys, await self._reader.top_ids(queries), strict=True))
+        return dict(zip(keys, await self._reader.top_ids(list(keys.values())), strict=True))
+
+    # Searches
+
+    async def _search(self, key: str, query: Query) -> None:
+        """What is on its first page, and where that ends."""
+        page = await self._reader.page(query)
+        is_full = page.next is not None and len(page.jobs) >= min(query.limit, MAX_PAGE)
+        end = Cursor.parse(page.next).score if is_full and page.next else None
+        self._tops[key] = [job.id for job in page.jobs]
+        self._edges[key] = None if end is None else _Edge(end, query.sort is Sort.NEWEST)
+
+    async def _follow_searches(self, searches: Mapping[str, Query]) -> None:
+        for key in searches.keys() - self._edges.keys():
+            await self._search(key, searches[key])
+            self._hub.event(key, STALE, 0)
+        heard, self._heard = list(self._heard), {}
+        if not searches or not heard:
+            return
+        jobs = [job for job in await self._reader.many(heard) if isinstance(job, Job)]
+        now = await self._reader.now_ms()
+        for key, query in searches.items():
+            news = await self._news(key, query, jobs, now)
+            if news:
+                self._hub.event(key, STALE, len(news))
+                self._tops[key] = [*news, *self._tops[key]][:MAX_PAGE]
+
+    async def _news(self, key: str, query: Query, jobs: Sequence[Job], now: int) -> list[str]:
+        """Those that have come to match, and belong on the first page."""
+        known, edge = set(self._tops[key]), self._edges[key]
+        matching = [job.id for job in jobs if job.id not in known and query.matches(job, now)]
+        low, high = query.search.span(now)
+        scores = await self._reader.scores(query, matching)
+        return [
+            job_id
+            for job_id, score in zip(matching, scores, strict=True)
+            if score is not None and low <= score <= high and not (edge and edge.hides(score))
+        ][::-1]
+
+
+def _split(keys: Sequence[str]) -> tuple[dict[str, Query], dict[str, Query]]:
+    """Lists that an index answers, and searches."""
+    queries = {key: parse_query(key.partition(":")[2]) for key in keys}
+    plain = {key: query for key, query in queries.items() if not query.search.is_scan}
+    return plain, {key: query for key, query in queries.items() if key not in plain}

@@ -4,59 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Sequence
 
 from redis.exceptions import ResponseError
 
-from arqboard.protocol import FunctionInfo, MinuteStats, QueueInfo, Reader, State, WorkerInfo
+from arqboard.protocol import FunctionInfo, QueueInfo, Reader, State, WorkerInfo
 
+from .fresh import Fresh
+from .trends import Trends
 from .views import Kpis, Look, Side
 
-T = TypeVar("T")
-#: Minutes shown in the tiles.
-MINUTES = 40
-
-
-class Fresh(Generic[T]):
-    """A value that is read again once it is older than `seconds`; all who ask meanwhile share one reading.
-
-    They share its failure too: behind a Redis that hangs, nobody waits for the others' turn first.
-    """
-
-    def __init__(self, read: Callable[[], Coroutine[Any, Any, T]], seconds: float = 1.0) -> None:
-        self._read, self._seconds = read, seconds
-        self._until = 0.0
-        self._reading: asyncio.Task[T] | None = None
-        self.last: T | None = None
-        """the last reading, however old; None before the first"""
-
-    async def get(self) -> T:
-        if self.last is not None and time.monotonic() < self._until:
-            return self.last
-        if self._reading is None:
-            self._reading = asyncio.create_task(self._read_once())
-            self._reading.add_done_callback(self._over)
-        return await asyncio.shield(self._reading)  # who asked first may go; the others still wait for it
-
-    async def again(self) -> T:
-        """Read now, because something was missing that may have come since."""
-        self.expire()
-        return await self.get()
-
-    def expire(self) -> None:
-        self._until = 0.0
-
-    async def _read_once(self) -> T:
-        began = time.monotonic()
-        self.last = await self._read()
-        self._until = began + self._seconds
-        return self.last
-
-    def _over(self, task: asyncio.Task[T]) -> None:
-        self._reading = None
-        if not task.cancelled():
-            task.exception()  # seen, even if all who waited have gone
+__all__ = ["EMPTY_SIDE", "Fresh", "Overview"]
 
 
 class Overview:
@@ -73,8 +31,6 @@ class Overview:
     ) -> None:
         self._reader, self._base, self._static = reader, base, static
         self._form_token, self._build = form_token, build
-        self._minutes: dict[int, MinuteStats] = {}
-        self._epoch = ""
         self._ahead_ms = 0.0
         self.redis_ms = 0.0
         self.functions: Fresh[dict[str, FunctionInfo]] = Fresh(reader.functions)
@@ -83,6 +39,7 @@ class Overview:
         self.counts: Fresh[dict[State, int]] = Fresh(reader.counts)
         self.side = Fresh(self._side)
         self.kpis = Fresh(self._kpis)
+        self.trends = Trends(reader)
         self.looking = Fresh(self._say_looking)
         """not a value: asked for, it tells workers that somebody wants to see progress, once a second at most"""
         self._clock = Fresh(self._measure)
@@ -134,28 +91,16 @@ class Overview:
         return True
 
     async def _side(self) -> Side:
+        (version, _), counts, queues, workers, schedules, workflows = await asyncio.gather(
+            self._reader.position(), self.counts.get(), self.queues.get(), self.workers.get(),
+            self._reader.schedule_count(), self._reader.running_workflows(),
+        )  # fmt: skip
+        return Side(counts, queues, workers, version, schedules, workflows)
+
+    async def _kpis(self) -> Kpis:
         (version, _), counts, queues, workers = await asyncio.gather(
             self._reader.position(), self.counts.get(), self.queues.get(), self.workers.get()
         )
-        return Side(counts, queues, workers, version)
-
-    async def _last_minutes(self, epoch: str) -> list[MinuteStats]:
-        """What ended lately. A minute that is over stays as it was, so only what came since is read."""
-        if epoch != self._epoch:
-            self._epoch, self._minutes = epoch, {}
-        newest = max(self._minutes, default=0)
-        since = self.now_ms() // 60_000 - newest
-        found = await self._reader.minutes(max(2, min(since + 2, MINUTES)))
-        known = {**self._minutes, **{stats.minute: stats for stats in found}}
-        first = found[-1].minute - MINUTES
-        self._minutes = {minute: stats for minute, stats in known.items() if minute > first}
-        return [self._minutes[minute] for minute in sorted(self._minutes)]
-
-    async def _kpis(self) -> Kpis:
-        (version, epoch), counts, queues, workers = await asyncio.gather(
-            self._reader.position(), self.counts.get(), self.queues.get(), self.workers.get()
-        )
-        minutes = await self._last_minutes(epoch)
         alive = [worker for worker in workers if worker.alive]
         waits = [queue.oldest for queue in queues if queue.oldest is not None]
         return Kpis(
@@ -166,7 +111,6 @@ class Overview:
             queued=sum(queue.queued for queue in queues),
             retrying=sum(queue.retrying for queue in queues),
             oldest_queued=min(waits, default=None),
-            minutes=minutes,
             version=version,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TypeVar
 
@@ -58,14 +59,24 @@ def number_of(query: MultiMapping[str], name: str, default: int = 0) -> int:
     return int(text)
 
 
-def cursor_of(query: MultiMapping[str]) -> str | None:
-    """The `next` of the page before."""
-    text = text_of(query, "after")
+def cursor_of(query: MultiMapping[str], name: str = "after") -> str | None:
+    """The `next` of the page before, or the `previous` of the one after."""
+    text = text_of(query, name)
     if text is None:
         return None
     if len(text) > MAX_NAME or not re.fullmatch(r"-?[0-9]{1,15}~.+", text, re.DOTALL) or not is_text(text):
-        raise bad_parameter("after", f'"{text[:60]}" is not a place in the list; take it from the `next` of a page')
+        told = "next" if name == "after" else "previous"
+        raise bad_parameter(name, f'"{text[:60]}" is not a place in the list; take it from the `{told}` of a page')
     return text
+
+
+def time_of(text: str, name: str = "at") -> int:
+    """A time in ISO 8601 as ms since 1970; UTC where it does not say. Raises BadInput."""
+    try:
+        found = datetime.fromisoformat(text)
+        return round((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        raise bad_parameter(name, f'"{text[:60]}" is not a time; it looks like 2026-11-28T17:00') from None
 
 
 def bad_parameter(name: str, message: str) -> BadInput:

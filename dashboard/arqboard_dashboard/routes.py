@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from . import actions, api, control, inside_api, job_actions, live, metrics, stats, workflows_api
+from . import (
+    actions,
+    api,
+    control,
+    failures_api,
+    inside_api,
+    job_actions,
+    live,
+    metrics,
+    stats,
+    steering_api,
+    workflows_api,
+)
 from .pages import (
     failures,
     inside,
@@ -103,6 +115,11 @@ ROUTES = [
     web.post("/api/v1/jobs/{id}/resume", control.resume_job),
     web.get("/api/v1/jobs/{id}/logs", inside_api.logs),
     web.get("/api/v1/jobs/{id}/chunks", inside_api.chunks),
+    web.post("/api/v1/jobs/{id}/chunks/retry", steering_api.retry_chunks),
+    web.post("/api/v1/jobs/{id}/chunks/skip", steering_api.skip_chunks),
+    web.post("/api/v1/jobs/{id}/reschedule", steering_api.reschedule),
+    web.get("/api/v1/jobs/{id}/stack", steering_api.stack),
+    web.get("/api/v1/jobs/{id}/children", steering_api.children),
     web.get("/api/v1/jobs/{id}/artefacts", inside_api.artefacts),
     web.get("/api/v1/jobs/{id}/artefacts/{number}", inside_api.artefact),
     web.post("/api/v1/workflows", workflows_api.begin),
@@ -128,6 +145,10 @@ ROUTES = [
     web.get("/api/v1/workers", api.workers),
     web.post("/api/v1/workers/{id}/drain", control.drain_worker),
     web.post("/api/v1/workers/{id}/resume", control.resume_worker),
+    web.get("/api/v1/failures", failures_api.failures),
+    web.get("/api/v1/failures/{name}", failures_api.failure),
+    web.post("/api/v1/failures/{name}/retry", failures_api.retry),
+    web.post("/api/v1/failures/{name}/delete", failures_api.delete),
     web.get("/api/v1/system", system.system_json),
     web.get("/api/v1/stats", stats.stats),
     web.post("/api/v1/deploys", stats.deploy),

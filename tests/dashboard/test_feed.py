@@ -20,6 +20,7 @@ from arqboard.protocol import Job, Keys, Outcome, Reader, State
 from arqboard.protocol.commands import ChunkReport, Claimed, Commands, Ended, Report, Submission, renew_args
 from arqboard.protocol.scripts import register
 from arqboard_dashboard import feed as feed_module
+from arqboard_dashboard.appkeys import OVERVIEW, RENDERER
 from arqboard_dashboard.feed import Feed
 from arqboard_dashboard.hub import Hub, Socket
 from arqboard_dashboard.overview import Overview
@@ -115,7 +116,9 @@ def renderer() -> CountingRenderer:
 
 def make_feed(redis: Redis, reader: Reader, renderer: Renderer, hub: Hub) -> Feed:
     overview = Overview(reader, base=lambda: "", static=lambda: "/static", form_token="t", build="b")
-    return Feed(web.Application(), redis, reader, Commands(redis, reader.keys), renderer, hub, overview)
+    app = web.Application()
+    app[OVERVIEW], app[RENDERER] = overview, renderer
+    return Feed(app, redis, reader, Commands(redis, reader.keys), renderer, hub, overview)
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from arqboard.protocol import (
     Attempt,
     ErrorInfo,
     Job,
-    MinuteStats,
     Outcome,
     Query,
     QueueInfo,
@@ -29,7 +28,7 @@ from arqboard_dashboard.job_views import LogView
 from arqboard_dashboard.links import dom_id, list_url, query_string, root_id
 from arqboard_dashboard.render import Renderer
 from arqboard_dashboard.templating import shown_state
-from arqboard_dashboard.views import Kpis, Look, Side, Tabs
+from arqboard_dashboard.views import Look, Side, Tabs
 
 NOW = 1_795_357_805_000
 LOOK = Look(now=NOW, alive=frozenset({"w1"}), base="/ops", form_token="secret", build="b1", static="/ops/static/abc")
@@ -266,64 +265,6 @@ def test_tabs_count_and_keep_the_other_filters() -> None:
     assert page.root["data-live"] == "tabs:queue=media&state=failed"
     assert page.named("a")[0]["href"] == "/ops/jobs?queue=media"
     assert [a["href"] for a in page.named("a") if a.get("aria-current")] == ["/ops/jobs?queue=media&state=failed"]
-
-
-def kpis(**more: Any) -> Kpis:
-    counts: dict[str, Any] = dict.fromkeys(("running", "busy", "slots", "workers", "queued", "retrying"), 0)
-    return Kpis(**{**counts, "oldest_queued": None, "minutes": [], "version": 1, **more})
-
-
-def minute(ended: int = 0, failed: int = 0, retried: int = 0, *, wait: int = 0, run: int = 0) -> MinuteStats:
-    """What ended in a minute; the given numbers of waits and runs took 8 ms."""
-    waits, runs = (tuple(count if n == 3 else 0 for n in range(22)) for count in (wait, run))
-    return MinuteStats(1, ended - failed, failed, 0, retried, runs, waits)
-
-
-def tile_words(**more: Any) -> str:
-    return words(RENDERER.kpis(kpis(**more), LOOK))
-
-
-def test_tiles_add_up_the_minutes() -> None:
-    minutes = [minute(40, 10, 2, wait=9, run=9)] * 2
-    html = tile_words(running=3, busy=3, slots=8, workers=2, queued=1284, oldest_queued=NOW - 5000, minutes=minutes)
-
-    assert "3 / 8 slots" in html
-    assert "2 workers, 37% busy" in html
-    assert "1 284" in html
-    assert "80 ended in 40 min" in html
-    assert "20 25.0%" in html
-    assert "4 retries" in html
-    assert "8 ms" in html
-    assert "run time p95 8 ms" in html
-
-
-def test_tiles_stand_before_there_is_anything_to_count() -> None:
-    html = tile_words()
-
-    assert "no worker is running" in html
-    assert "slot" not in html
-    for said in ("nothing waits", "nothing ended in 40 min", "no retries", "no job has started in 40 min"):
-        assert said in html
-
-
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        ({"minutes": [minute(wait=1)]}, "no job has ended in 40 min"),
-        ({"minutes": [minute(1, retried=1)]}, "1 retry"),
-        ({"minutes": [minute(1)]}, "1 ended in 40 min"),
-        ({"retrying": 1}, "1 job waits for a retry"),
-        ({"retrying": 2}, "2 jobs wait for a retry"),
-        ({"queued": 1, "oldest_queued": NOW - 5000, "retrying": 2}, ", 2 to retry"),
-        ({"running": 5, "busy": 1, "slots": 8, "workers": 1}, "1 worker, 12% busy"),
-        ({"running": 1, "slots": 1, "workers": 1}, "1 / 1 slot "),
-    ],
-)
-def test_what_stands_under_a_figure_does_not_contradict_it(given: dict[str, Any], said: str) -> None:
-    html = tile_words(**given)
-
-    assert said in html
-    assert ("nothing waits" in html) == (not given.get("queued") and not given.get("retrying"))
 
 
 def test_the_sidebar_shows_queues_and_silent_workers() -> None:

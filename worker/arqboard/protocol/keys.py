@@ -219,6 +219,11 @@ class Keys:
         return f"{self.prefix}workers"
 
     @property
+    def views(self) -> str:
+        """Name → what the address of a saved list says."""
+        return f"{self.prefix}views"
+
+    @property
     def viewers(self) -> str:
         """Exists while a browser looks, so that workers report progress at full rate."""
         return f"{self.prefix}viewers"

@@ -18,7 +18,7 @@ from .search import Search, parse
 MAX_PAGE = 200
 #: So many records are looked at for one page of a search, and so many in one call of Redis.
 MAX_LOOKED, BATCH = 5000, 250
-_FOREVER = (float("-inf"), float("inf"))
+FOREVER = (float("-inf"), float("inf"))
 
 
 class Sort(StrEnum):
@@ -118,7 +118,7 @@ class Walk:
     is_down: bool = True
     """from the highest score to the lowest"""
     cursor: Cursor | None = None
-    span: tuple[float, float] = _FOREVER
+    span: tuple[float, float] = FOREVER
 
     def contains(self, cursor: Cursor) -> bool:
         return self.span[0] <= cursor.score <= self.span[1]
@@ -181,14 +181,20 @@ class ListReader(InsideReader):
         index = self.keys.jobs(query.state, query.queue, query.function)
         return list(await self._redis.zmscore(index, list(job_ids))) if job_ids else []
 
-    async def ids(self, index: str, limit: int, after: str | None) -> tuple[list[str], Cursor | None, int]:
-        """A page of an index, the highest score first: ids, where the next page begins, and how many there are."""
-        entries, total = await self._entries_of(Walk(index, cursor=Cursor.parse(after) if after else None), limit + 1)
+    async def ids(
+        self, index: str, limit: int, after: str | None, span: tuple[float, float] = FOREVER
+    ) -> tuple[list[str], Cursor | None, int]:
+        """A page of an index, the highest score first: ids, where the next page begins, and how many there are.
+
+        With a `span` only entries with a score in it.
+        """
+        walk = Walk(index, cursor=Cursor.parse(after) if after else None, span=span)
+        entries, total = await self._entries_of(walk, limit + 1)
         shown = entries[:limit]
         return [c.job_id for c in shown], (shown[-1] if len(entries) > limit else None), total
 
     async def counts(
-        self, queue: str | None = None, function: str | None = None, span: tuple[float, float] = _FOREVER
+        self, queue: str | None = None, function: str | None = None, span: tuple[float, float] = FOREVER
     ) -> dict[State, int]:
         """How many jobs are in each state, under the given filters. One round trip."""
         pipe = self._redis.pipeline(transaction=False)
@@ -335,7 +341,7 @@ def _cursors(found: Sequence[tuple[bytes, float]]) -> list[Cursor]:
 
 
 def _count(pipe: Any, index: str, span: tuple[float, float]) -> None:
-    if span == _FOREVER:
+    if span == FOREVER:
         pipe.zcard(index)
     else:
         pipe.zcount(index, *span)
