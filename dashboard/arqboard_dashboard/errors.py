@@ -23,6 +23,14 @@ class BadInput(ArqboardError):
         super().__init__(message)
 
 
+class FailureNotFound(ArqboardError):
+    """No job has failed like this lately."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f'Nothing is known of failures called "{name}". What has not failed for 90 days is forgotten.')
+
+
 class Unreadable(ArqboardError):
     """The record is there but can't be understood, so there is nothing to show or act on."""
 

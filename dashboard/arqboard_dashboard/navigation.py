@@ -35,5 +35,6 @@ def _failed(side: Side) -> int:
 
 PLACES: tuple[Place, ...] = (
     Place("jobs", "Jobs", "activity", "/jobs", "j", _jobs),
-    Place("failures", "Failures", "octagon-x", "/jobs?state=failed", "f", _failed, is_bad=True),
+    Place("failures", "Failures", "octagon-x", "/failures", "f", _failed, is_bad=True),
+    Place("system", "System", "database", "/system", "y"),
 )

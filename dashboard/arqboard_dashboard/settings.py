@@ -122,6 +122,12 @@ class Settings(BaseSettings):
         return _reveal(self.token)
 
     @property
+    def database(self) -> int:
+        """The number of the database that the URL names."""
+        path = urlsplit(self.redis_url).path.strip("/")
+        return int(path) if path.isdigit() else 0
+
+    @property
     def redis_label(self) -> str:
         """Where Redis is, without user and password, to be shown to people."""
         parts = urlsplit(self.redis_url)

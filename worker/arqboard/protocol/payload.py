@@ -23,6 +23,11 @@ _SECRET = re.compile(
 )
 
 
+def is_secret(name: str) -> bool:
+    """Whether an argument or a key of that name is never shown."""
+    return _SECRET.search(name) is not None
+
+
 def encode_call(
     function: str,
     args: Sequence[Any],

@@ -1,0 +1,116 @@
+"""The system as people look at it: live numbers, a count with its bar, keys by their names. In real Chromium."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from .conftest import Site, go_live
+from .test_accessibility import violations
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def test_the_system_is_live(page: Page, site: Site) -> None:
+    await go_live(page, site.url("/system"))
+    await expect(page.locator("#system")).to_contain_text("set appendonly yes")
+    await page.evaluate("window.__same_document = true")
+    await expect(page.locator("#system")).to_contain_text(re.compile(r"Open pages\s*1 /"))
+
+    await site.redis.config_set("appendonly", "yes")
+    try:
+        await expect(page.locator("#system")).not_to_contain_text("set appendonly yes")
+    finally:
+        await site.redis.config_set("appendonly", "no")
+    await expect(page.locator("#system")).to_contain_text("set appendonly yes")
+
+    assert await page.evaluate("window.__same_document") is True
+    assert page.complaints == []  # type: ignore[attr-defined] # pyright: ignore
+    assert await page.evaluate("window.__violations") == []
+
+
+async def test_all_keys_are_counted_with_a_bar_and_the_count_is_stopped(page: Page, site: Site) -> None:
+    pipe = site.redis.pipeline()
+    for n in range(100_000):
+        pipe.set(f"session:{n}", 1)
+    await pipe.execute()
+    await go_live(page, site.url("/system"))
+
+    await page.get_by_role("button", name="Count now").click()
+    await expect(page.get_by_role("progressbar", name="Keys counted")).to_be_visible()
+    await page.get_by_role("button", name="Stop").click()
+
+    await expect(page.locator("#keycount")).to_contain_text("Stopped after")
+    await page.get_by_role("button", name="Count now").click()
+    await expect(page.locator("#keycount")).to_contain_text("100\u202f000")
+    await expect(page.get_by_role("button", name="Count now")).to_be_visible()
+
+
+async def test_a_key_is_found_by_the_id_of_a_job_and_read(page: Page, site: Site) -> None:
+    job_id = await site.submit("typed", user_id=7)
+    await go_live(page, site.url("/system"))
+
+    await page.get_by_role("link", name="Look into keys").click()
+    await page.get_by_role("searchbox", name="The beginning of a key").fill(job_id)
+    await page.keyboard.press("Enter")
+    await expect(page).to_have_url(re.compile(f"find={job_id}"))
+    await page.get_by_role("link", name=f"arqboard:job:{job_id}").click()
+
+    await expect(page.get_by_role("row", name="function typed")).to_be_visible()
+    await page.get_by_role("link", name=job_id, exact=True).click()
+    await expect(page).to_have_url(re.compile(f"/jobs/{job_id}$"))
+    await page.go_back()
+    await expect(page.locator("h1")).to_have_text(f"arqboard:job:{job_id}")
+
+
+async def test_keys_are_read_without_scripts(browser: Browser, site: Site) -> None:
+    await site.submit("typed", user_id=7)
+    context = await browser.new_context(java_script_enabled=False)
+    page = await context.new_page()
+    await page.goto(site.url("/system/keys"))
+    await page.get_by_role("link", name="arqboard:jobs:").click()
+    await page.get_by_role("link", name="arqboard:jobs:*/*/*").click()
+    await expect(page.locator("h1")).to_have_text("arqboard:jobs:*/*/*")
+    await page.goto(site.url("/system"))
+    await page.get_by_role("button", name="Count now").click()
+    await expect(page.locator("#keycount")).to_be_visible()
+    await context.close()
+
+
+@pytest.mark.parametrize("width", [1440, 768, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_the_system_is_accessible_in_every_state(
+    browser: Browser, site: Site, scheme: Literal["light", "dark"], width: int
+) -> None:
+    context = await browser.new_context(
+        color_scheme=scheme, viewport={"width": width, "height": 900}, reduced_motion="reduce"
+    )
+    page = await context.new_page()
+    found: dict[str, list[Any]] = {}
+    job_id = await site.submit("typed", user_id=7)
+    await site.redis.config_set("slowlog-log-slower-than", 0)
+
+    async def look(path: str) -> None:
+        await page.goto(site.url(path))
+        await expect(page.locator("h1")).to_be_visible()
+        found[path] = await violations(page)
+        overflow = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        if overflow > 0:
+            found[path].append(("scrolls sideways", overflow))
+
+    await look("/system")
+    await site.redis.config_set("slowlog-log-slower-than", 10_000)
+    await page.get_by_role("button", name="Count now").click()
+    await expect(page.locator("#keycount table")).to_be_visible()
+    for path in (
+        "/system", "/system/keys", "/system/keys?find=arqboard:", "/system/keys?find=nope",
+        f"/system/keys?find={job_id}", "/system/key?name=arqboard:epoch",
+        f"/system/key?name=arqboard:job:{job_id}", "/system/key?name=arqboard:changes",
+        "/system/key?name=nope",
+    ):  # fmt: skip
+        await look(path)
+    await context.close()
+    assert {path: problems for path, problems in found.items() if problems} == {}
