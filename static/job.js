@@ -60,7 +60,7 @@
     Object.assign(ring.style, { left: `${x}px`, top: `${y}px`, width: `${width}px`, height: `${height}px` });
     el.setAttribute('aria-valuenow', at.number);
     const said = one('#chunk-detail .one-chunk');
-    if (said && +said.dataset.number === at.number) el.setAttribute('aria-valuetext', said.textContent.replace(/\s+/g, ' ').trim());
+    if (said && +said.dataset.number === at.number) el.setAttribute('aria-valuetext', [...said.children].map(part => part.textContent.trim()).join(', '));
   }
   function look(number) {
     const el = map();

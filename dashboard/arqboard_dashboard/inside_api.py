@@ -9,13 +9,17 @@ from urllib.parse import quote
 from aiohttp import web
 
 from arqboard.protocol.inside import MAX_CHUNKS as MOST_CHUNKS
-from arqboard.protocol.inside import Artefact, ChunkInfo, LogLine
+from arqboard.protocol.inside import Artefact, ChunkInfo
+from arqboard.protocol.joblog import LogFilter, LogLine, levelno_of
 
 from .api import json_answer
 from .appkeys import READER
 from .errors import BadInput
+from .inside_parts import searched
+from .job_views import MARKS, Shown
 from .jsonviews import Json, iso
 from .pages.job import id_of, readable
+from .parameters import choice_of
 from .place import job_resource
 
 #: Types that a browser may be told; what a job calls something else is sent as bytes.
@@ -23,31 +27,45 @@ SAFE_TYPES = frozenset((
     "application/pdf", "application/json", "application/zip", "image/png", "image/jpeg", "image/gif", "image/webp",
     "text/csv", "text/plain",
 ))  # fmt: skip
-_MARKS = {".": "waiting", "r": "running", "d": "done", "f": "failed", "s": "skipped"}
 
 
 async def logs(request: web.Request) -> web.Response:
-    """Lines of a job's log after the one that `after` names, oldest first. `next` goes into the next request."""
-    reader, job_id = request.app[READER], id_of(request)
+    """Lines of a job's log after the one that `after` names, or the last before `before`, oldest first; those from a
+    `level` on, with the text `q` in them. `next` goes into the next request."""
+    reader, job_id, query = request.app[READER], id_of(request), request.query
     await readable(reader, job_id)
-    after, limit = request.query.get("after") or "0", number_of(request, "limit", 500, 1, 1000)
+    limit, text = number_of(request, "limit", 500, 1, 1000), searched(query)
     try:
-        page = await reader.logs(job_id, after, limit, min_level=request.query.get("level") or None)
+        if "before" in query:
+            wanted = LogFilter(levelno_of(query.get("level") or None), text)
+            page = await reader.log_before(job_id, query["before"] or "+", limit, wanted)
+        else:
+            level = query.get("level") or None
+            page = await reader.logs(job_id, query.get("after") or "0", limit, min_level=level, text=text)
     except ValueError as error:
         raise BadInput(str(error), status=422) from None
-    return json_answer({"lines": [_log_json(line) for line in page.lines], "next": page.next})
+    told: Json = {"lines": [_log_json(line) for line in page.lines], "next": page.next}
+    if "before" in query:
+        told["before"] = page.before
+    return json_answer(told)
 
 
 async def chunks(request: web.Request) -> web.Response:
-    """Chunks from the index `start` on, each with how long it took and why it failed."""
+    """Chunks from the index `start` on, those in one `state` or all, each with how long it took and why it failed."""
     reader, job_id = request.app[READER], id_of(request)
-    found = await readable(reader, job_id)
+    found, state = await readable(reader, job_id), choice_of(request.query, "state", Shown)
     start = number_of(request, "start", 0, 0, 10**9)
     limit = number_of(request, "limit", MOST_CHUNKS, 1, MOST_CHUNKS)
-    infos = await reader.chunk_info(job_id, start, start + limit)
     total = found.chunks.total if found.chunks else 0
-    following = start + limit if start + limit < total else None
-    return json_answer({"chunks": [_chunk_json(info) for info in infos], "next": following, "total": total})
+    if state is None:
+        infos, following = await reader.chunk_info(job_id, start, start + limit), start + limit
+    else:
+        marks = await reader.chunk_marks(job_id)
+        wanted = [n for n, mark in enumerate(marks[start:], start) if MARKS.get(mark) is state][: limit + 1]
+        infos = [info for info in await reader.chunks_at(job_id, wanted[:limit]) if MARKS.get(info.mark) is state]
+        following = wanted[limit] if len(wanted) > limit else total
+    told = [_chunk_json(info) for info in infos]
+    return json_answer({"chunks": told, "next": following if following < total else None, "total": total})
 
 
 async def artefacts(request: web.Request) -> web.Response:
@@ -111,7 +129,7 @@ def _log_json(line: LogLine) -> Json:
 def _chunk_json(info: ChunkInfo) -> Json:
     return {
         "number": info.index + 1,
-        "state": _MARKS.get(info.mark, "waiting"),
+        "state": MARKS.get(info.mark, Shown.WAITING).value,
         "ms": info.ms,
         "attempt": info.attempt,
         "error": info.error or None,

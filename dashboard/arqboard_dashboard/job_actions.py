@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 from aiohttp import web
 
@@ -16,6 +15,7 @@ from .guard import read_form
 from .inside_parts import failed_of
 from .pages.job import id_of, readable
 from .pages.shell import html_response, is_htmx, see_other
+from .parameters import time_of
 from .place import job_page
 
 UNITS = {"seconds": 1_000, "minutes": 60_000, "hours": 3_600_000, "days": 86_400_000}
@@ -63,7 +63,7 @@ def chosen(form: Mapping[str, str]) -> tuple[Which, list[int]]:
 def when(form: Mapping[str, str]) -> tuple[int | None, int]:
     """A time in ms since 1970, or None and a delay in ms. Raises BadInput."""
     if form.get("at"):
-        return _time(form["at"]), 0
+        return time_of(form["at"]), 0
     unit = UNITS.get(form.get("unit", "seconds"))
     if unit is None:
         raise bad("unit", f"there is no such unit; there are {', '.join(UNITS)}")
@@ -74,14 +74,6 @@ def when(form: Mapping[str, str]) -> tuple[int | None, int]:
     except ValueError:
         raise bad("delay", "has to be a number from 0 to ten years") from None
     return None, round(delay_ms)
-
-
-def _time(text: str) -> int:
-    try:
-        found = datetime.fromisoformat(text)
-        return round((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * 1000)
-    except (ValueError, OverflowError):
-        raise bad("at", f'"{text[:60]}" is not a time; it looks like 2026-11-28T17:00') from None
 
 
 def bad(field: str, why: str) -> BadInput:

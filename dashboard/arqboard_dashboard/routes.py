@@ -7,6 +7,8 @@ from aiohttp import web
 from . import (
     actions,
     api,
+    bulk,
+    bulk_api,
     control,
     failures_api,
     inside_api,
@@ -44,6 +46,7 @@ ROUTES = [
     web.get("/jobs/suggest", jobsearch.suggest),
     web.get("/jobs/export.{kind:csv|json}", jobsearch.export, allow_head=False),
     web.get("/jobs/new", new.new),
+    web.get("/jobs/bulk", bulk.ask),
     web.post("/jobs", new.create),
     web.post("/jobs/preview", new.preview),
     web.get("/jobs/{id}", job.job),
@@ -63,6 +66,8 @@ ROUTES = [
     # Actions
     web.post("/views", savedviews.save),
     web.post("/views/delete", savedviews.delete),
+    web.post("/jobs/bulk", bulk.act),
+    web.post("/jobs/undo", bulk.undo),
     web.post("/jobs/{id}/retry", actions.retry),
     web.post("/jobs/{id}/abort", actions.abort),
     web.post("/jobs/{id}/pause", actions.pause),
@@ -111,6 +116,7 @@ ROUTES = [
     web.post("/api/v1/jobs/{id}/retry", api.retry),
     web.post("/api/v1/jobs/{id}/abort", api.abort),
     web.post("/api/v1/jobs/retry", control.retry_jobs),
+    web.post("/api/v1/jobs/bulk", bulk_api.bulk),
     web.post("/api/v1/jobs/{id}/pause", control.pause_job),
     web.post("/api/v1/jobs/{id}/resume", control.resume_job),
     web.get("/api/v1/jobs/{id}/logs", inside_api.logs),

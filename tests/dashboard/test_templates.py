@@ -20,7 +20,7 @@ GIVEN = {
     "offer", "recent", "position", "fields",
     "queue", "worker", "worker_id", "schedule", "charts", "functions", "workers", "limit", "part", "slim", "ticks",
     "failed", "children", "node", "frames",
-    "trend", "chart", "options",
+    "trend", "chart", "options", "told", "bulks",
 }  # fmt: skip
 
 
