@@ -7,7 +7,7 @@
   function isRead(list) {
     const active = document.activeElement;
     return list.matches(':hover') || (active !== document.body && list.contains(active)) || scrollY > 200
-      || !getSelection().isCollapsed && list.contains(getSelection().anchorNode);
+      || !getSelection().isCollapsed && list.contains(getSelection().anchorNode) || !!list.querySelector('.chk:checked');
   }
   function refresh(list) {
     clearTimeout(later);

@@ -2,13 +2,22 @@
 (() => {
   'use strict';
   const { all, word, say } = arqboard;
+  const leaving = new WeakSet();
 
   /* Good news goes by itself, a refusal stays until it is dismissed; of both there are few */
 
   function fade() {
     const toasts = [...all('#toasts > .toast')];
     for (const el of toasts.slice(0, -3)) el.remove();
-    for (const el of toasts) if (!el.classList.contains('bad')) setTimeout(() => el.remove(), 6000);
+    for (const el of toasts) {
+      if (el.classList.contains('bad') || leaving.has(el)) continue;
+      leaving.add(el);
+      leave(el, (+el.dataset.lasts || 6) * 1000);
+    }
+  }
+  /* Not while somebody is about to use it. */
+  function leave(el, ms) {
+    setTimeout(() => { if (el.matches(':hover, :focus-within, :has(details[open])')) leave(el, 2000); else el.remove(); }, ms);
   }
   addEventListener('click', event => {
     const copy = event.target.closest('[data-copy]');

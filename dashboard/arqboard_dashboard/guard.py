@@ -194,6 +194,11 @@ def _too_large(most: int) -> BadInput:
 
 async def read_form(request: web.Request) -> dict[str, str]:
     """The fields of a form, the last of each name. Files are not taken."""
+    return dict(await read_pairs(request))
+
+
+async def read_pairs(request: web.Request) -> list[tuple[str, str]]:
+    """The same with every field of a name, as ticked boxes send them."""
     if request.can_read_body and request.content_type != "application/x-www-form-urlencoded":
         raise BadInput(
             "A form has to be sent as application/x-www-form-urlencoded.",
@@ -202,7 +207,7 @@ async def read_form(request: web.Request) -> dict[str, str]:
         )
     body = await read_body(request)
     try:
-        pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
+        return parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
     except ValueError:
         raise BadInput(f"The form can't be read: it has to be UTF-8 and have at most {MAX_FIELDS} fields.") from None
     return dict(pairs)

@@ -8,6 +8,7 @@ from arqboard.protocol import Page, Query
 from arqboard.protocol.savedviews import SavedView
 from arqboard.protocol.search import SearchError
 
+from .bulk_views import BulksView
 from .trends import Trend
 from .views import Kpis, Tabs
 
@@ -36,6 +37,7 @@ class JobsView:
     typed: str = ""
     problem: SearchError | None = None
     saved: list[SavedView] = field(default_factory=list[SavedView])
+    bulks: BulksView = field(default_factory=BulksView)
 
     @property
     def is_first(self) -> bool:

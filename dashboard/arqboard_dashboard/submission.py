@@ -21,7 +21,7 @@ from .errors import BadInput
 MAX_DEFER = 366 * 86_400
 _ID = re.compile(r"[A-Za-z0-9_.:@=+-]{1,128}")
 #: Words that stand for something else in a path.
-_TAKEN_IDS = frozenset({"new", ".", ".."})
+_TAKEN_IDS = frozenset({"new", "bulk", ".", ".."})
 
 
 async def known_function(app: web.Application, name: str) -> FunctionInfo:

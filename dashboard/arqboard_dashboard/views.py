@@ -48,8 +48,23 @@ class Shell:
     side: Side
     preferences: Preferences = Preferences()  # noqa: RUF009 - frozen
     can_log_out: bool = False
-    flash: str = ""
-    """one sentence about what the last action did, "" for none"""
+    flash: Told | None = None
+    """what the last action did"""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """`partials/done.html`: what an action did. With a `batch` it offers Undo; `url` is where to look on."""
+
+    message: str
+    details: tuple[str, ...] = ()
+    batch: str = ""
+    is_bad: bool = False
+    seconds: int = 6
+    """how long it stays"""
+    refreshes: bool = False
+    """rows of the list came or went by it"""
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

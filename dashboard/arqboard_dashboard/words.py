@@ -16,7 +16,7 @@ _KINDS = {"one": 1, "few": 2, "many": 5, "other": 5}
 @cached_by_language(size=8)
 def words_json() -> str:
     """All of them in the language that is spoken, for the `content` of a meta element."""
-    return json.dumps({**_of_the_pill(), **_of_jobs(), **_of_times(), **_of_the_palette()}, ensure_ascii=False)
+    return json.dumps({**_of_the_pill(), **_of_questions(), **_of_jobs(), **_of_times(), **_of_the_palette()}, ensure_ascii=False)
 
 
 def _of_the_pill() -> Words:
@@ -48,6 +48,20 @@ def _of_jobs() -> Words:
         "bell_denied": gettext("The browser refuses notifications of this site"),
         "copied": gettext("Copied"),
         "not_copied": gettext("Could not copy"),
+    }
+
+
+def _of_questions() -> Words:
+    return {
+        "go_on": gettext("Go on"),
+        "selected": _forms(lambda n: ngettext("%(n)s selected", "%(n)s selected", n)),
+        "ask_abort": _forms(
+            lambda n: ngettext(
+                "Abort %(n)s selected job? If it runs, its worker is asked to cancel it.",
+                "Abort %(n)s selected jobs? The workers of those that run are asked to cancel them.",
+                n,
+            )
+        ),
     }
 
 

@@ -11,6 +11,7 @@ from aiohttp import web
 from arqboard.protocol import Page, Query
 
 from ..appkeys import OVERVIEW, READER, SETTINGS
+from ..bulk import bulks_of
 from ..fragments import tabs_of
 from ..guard import text_of
 from ..jobs_views import JobsView
@@ -72,9 +73,9 @@ async def _settle(request: web.Request, asked: Asked) -> web.Response:
 async def _view(request: web.Request, asked: Asked) -> JobsView:
     reader, overview, query = request.app[READER], request.app[OVERVIEW], asked.query
     position, _ = await reader.position()
-    found, tabs, kpis, (overall, trend), saved = await asyncio.gather(
+    found, tabs, kpis, (overall, trend), saved, bulks = await asyncio.gather(
         _page(request, asked), tabs_of(reader, query, position, asked.window_name), overview.kpis.get(),
-        _trends(request, asked), saved_views(request.app),
+        _trends(request, asked), saved_views(request.app), bulks_of(request.app),
     )  # fmt: skip
     functions, queues = await overview.functions.get(), await overview.queues.get()
     return JobsView(
@@ -93,6 +94,7 @@ async def _view(request: web.Request, asked: Asked) -> JobsView:
         typed=asked.typed,
         problem=asked.problem,
         saved=saved,
+        bulks=bulks,
     )
 
 

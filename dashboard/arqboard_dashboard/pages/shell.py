@@ -8,11 +8,12 @@ from typing import Any, Literal
 import aiohttp_jinja2
 from aiohttp import web
 
+from .. import flashes
 from ..appkeys import ADMITTED, GATE, OVERVIEW, SETTINGS
 from ..auth import cookie_path
 from ..language import gettext
 from ..preferences import Preferences
-from ..views import ErrorView, LoginView, Look, Shell, Side
+from ..views import ErrorView, LoginView, Look, Shell, Side, Told
 
 FLASH = "arqboard_flash"
 #: What the last action did, by the code in a short-lived cookie: no text of a request is ever shown.
@@ -48,6 +49,7 @@ FLASHES = {
     "view_saved": "This list is kept under its name.",
     "view_deleted": "The saved view has been deleted.",
     "chosen": "Your choice is kept in this browser.",
+    "bulk_started": "It runs as a job, and can be stopped. This is its page.",
 }
 Active = Literal["jobs", "workflows", "queues", "workers", "schedules", "failures", "system", "new", ""]
 
@@ -101,10 +103,9 @@ def shell(request: web.Request, side: Side, active: Active, title: str) -> Shell
     )
 
 
-def flash(request: web.Request) -> str:
+def flash(request: web.Request) -> Told | None:
     """What the action before this page did."""
-    said = FLASHES.get(request.cookies.get(FLASH, ""))
-    return gettext(said) if said else ""
+    return flashes.read(request.cookies.get(FLASH, ""), FLASHES)
 
 
 def see_other(request: web.Request, to: str, flash: str = "") -> web.Response:

@@ -1,0 +1,64 @@
+/* Questions before what can't be taken back: one designed dialog in place of the browser's own, for forms that htmx sends
+   (hx-confirm) and for all others (data-confirm on the form or on the button). Without scripts the server asks. */
+(() => {
+  'use strict';
+  const { setText, word } = arqboard;
+  const dialog = () => document.getElementById('ask');
+  const DANGER = '[action$="/delete"], [action$="/abort"], [action$="/discard"]';
+
+  /* The question is its first sentence, what follows is why it matters. */
+  function parts(question) {
+    const end = question.indexOf('? ');
+    return end < 0 ? [question, ''] : [question.slice(0, end + 1), question.slice(end + 2)];
+  }
+  const label = button => button?.dataset.label || button?.title || button?.textContent.trim() || word('go_on');
+
+  /* Whether the person says yes. Escape, the backdrop and Cancel say no; the focus goes back to where it was. */
+  function ask(question, form, button) {
+    const el = dialog(), yes = el.querySelector('[data-yes]'), no = el.querySelector('[data-no]');
+    const [what, why] = parts(question), danger = form.matches(DANGER) || button?.matches('.danger');
+    setText(el.querySelector('#ask-what'), what);
+    setText(el.querySelector('#ask-why'), why);
+    setText(yes, label(button));
+    yes.className = `btn ${danger ? 'solid' : 'primary'}`;
+    if (el.open) el.close('no');
+    el.returnValue = 'no';
+    el.showModal();
+    (danger ? no : yes).focus();   // one stroke of Enter must not be enough for what can't be taken back
+    return new Promise(resolve => el.addEventListener('close', () => resolve(el.returnValue === 'yes'), { once: true }));
+  }
+
+  addEventListener('htmx:confirm', event => {
+    const { ctx, issueRequest, dropRequest } = event.detail;
+    if (!ctx?.confirm || !dialog()) return;
+    event.preventDefault();
+    const form = ctx.sourceElement, button = ctx.sourceEvent?.submitter ?? form.querySelector('button');
+    ask(ctx.confirm, form, button).then(yes => (yes ? issueRequest() : dropRequest()));
+  });
+
+  const agreed = new WeakSet();
+  document.addEventListener('submit', event => {
+    const form = event.target, button = event.submitter;
+    const question = button?.dataset.confirm ?? form.dataset.confirm;
+    if (!question || !dialog() || agreed.delete(form)) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();   // htmx has not seen it yet
+    ask(question, form, button).then(yes => {
+      if (!yes || !form.isConnected) return;
+      agreed.add(form);
+      form.requestSubmit(button?.isConnected ? button : null);
+    });
+  }, true);
+
+  /* A dialog that an answer has filled opens; one that an answer has emptied closes. */
+  document.addEventListener('live:swapped', () => {
+    for (const el of document.querySelectorAll('dialog[data-filled]')) {
+      const full = el.childElementCount > 0;
+      if (full && !el.open) el.showModal();
+      else if (!full && el.open) el.close();
+    }
+  });
+  addEventListener('click', event => {
+    if (event.target.matches('dialog.ask')) event.target.close('no');
+  });
+})();
