@@ -33,8 +33,23 @@ def _failed(side: Side) -> int:
     return side.counts.get(State.FAILED, 0)
 
 
+def _queues(side: Side) -> int:
+    return len(side.queues)
+
+
+def _workers(side: Side) -> int:
+    return sum(worker.alive for worker in side.workers)
+
+
+def _schedules(side: Side) -> int:
+    return side.schedules
+
+
 PLACES: tuple[Place, ...] = (
     Place("jobs", "Jobs", "activity", "/jobs", "j", _jobs),
+    Place("queues", "Queues", "layers", "/queues", "q", _queues),
+    Place("workers", "Workers", "server", "/workers", "k", _workers),
+    Place("schedules", "Schedules", "calendar-clock", "/schedules", "s", _schedules),
     Place("failures", "Failures", "octagon-x", "/failures", "f", _failed, is_bad=True),
     Place("system", "System", "database", "/system", "y"),
 )

@@ -202,6 +202,9 @@ class Reader(ListReader):
         """Which queues or functions are held, and since when (ms)."""
         return _since(await self._redis.hgetall(self.keys.paused), kind)
 
+    async def schedule_count(self) -> int:
+        return int(await self._redis.zcard(self.keys.schedules))
+
     async def workers(self) -> list[WorkerInfo]:
         """Workers seen in the last hour, by name. Dead ones stay in the list with `alive` false."""
         pipe = self._redis.pipeline(transaction=False)
