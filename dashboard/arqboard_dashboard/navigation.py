@@ -29,6 +29,10 @@ def _jobs(side: Side) -> int:
     return sum(side.counts.values())
 
 
+def _workflows(side: Side) -> int:
+    return side.workflows
+
+
 def _failed(side: Side) -> int:
     return side.counts.get(State.FAILED, 0)
 
@@ -47,6 +51,7 @@ def _schedules(side: Side) -> int:
 
 PLACES: tuple[Place, ...] = (
     Place("jobs", "Jobs", "activity", "/jobs", "j", _jobs),
+    Place("workflows", "Workflows", "workflow", "/workflows", "w", _workflows),
     Place("queues", "Queues", "layers", "/queues", "q", _queues),
     Place("workers", "Workers", "server", "/workers", "k", _workers),
     Place("schedules", "Schedules", "calendar-clock", "/schedules", "s", _schedules),

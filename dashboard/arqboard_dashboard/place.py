@@ -56,5 +56,9 @@ def job_resource(app: web.Application, job_id: str) -> str:
     return f"{base(app)}/api/v1/jobs/{quote(job_id, safe='')}"
 
 
+def workflow_page(app: web.Application, workflow_id: str) -> str:
+    return f"{base(app)}/workflows/{quote(workflow_id, safe='')}"
+
+
 def workflow_resource(app: web.Application, workflow_id: str) -> str:
     return f"{base(app)}/api/v1/workflows/{quote(workflow_id, safe='')}"

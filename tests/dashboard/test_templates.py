@@ -15,6 +15,7 @@ FILES = sorted(TEMPLATES.rglob("*.html"))
 EACH = pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(TEMPLATES)))
 #: Names that a page or partial may be given; everything else must be set where it is used.
 GIVEN = {
+    "tally",
     "shell", "look", "view", "oob", "job", "job_id", "marks", "attempts", "attempt", "tabs", "kpis", "side", "field",
     "prefix", "name", "notes", "state", "message", "is_bad", "lines", "artefacts", "place", "groups",
     "offer", "recent", "position", "fields",

@@ -9,16 +9,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 from .errors import BadWorkflow
+from .shape import MAX_NESTING, MAX_NODES, One, Parallel, Sequence, Shape, written
 
 if TYPE_CHECKING:
     from .commands import Submission
 
 OnError = Literal["stop", "continue"]
-#: A workflow has at most so many nodes, and parts within parts.
-MAX_NODES, MAX_NESTING = 100_000, 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,8 @@ class Graph:
     nodes: list[Node] = field(default_factory=list[Node])
     roots: list[int] = field(default_factory=list[int])
     exit: int = 0
+    shape: str = ""
+    """how it is drawn; see shape.py"""
 
     @classmethod
     def of(cls, part: Part, *, name: str = "", on_error: OnError = "stop", source: str = "", parent: str = "") -> Self:
@@ -90,6 +92,7 @@ class Graph:
             raise BadWorkflow("on_error", f'has to be "stop" or "continue", not {str(on_error)[:60]!r}')
         graph = cls(name or named(part), on_error, source, parent)
         graph.exit = graph._add(part, None, "workflow", 0)
+        graph.shape = written(shape_of(part))
         return graph
 
     @property
@@ -102,7 +105,7 @@ class Graph:
         return {
             "name": self.name, "size": len(self.nodes), "total": self.total, "exit": self.exit,
             "on_error": self.on_error, "source": self.source, "parent": self.parent, "roots": self.roots,
-            "joins": joins,
+            "joins": joins, "shape": self.shape,
         }  # fmt: skip
 
     def _add(self, part: Part, before: int | None, where: str, depth: int) -> int:
@@ -162,6 +165,18 @@ def steps(part: Part) -> Iterator[Step]:
         case Chain(parts) | Group(parts):
             for inner in parts:
                 yield from steps(inner)
+
+
+def shape_of(part: Part) -> Shape:
+    """What a part looks like."""
+    match part:
+        case Step(call):
+            return One(call.function)
+        case Chain(parts):
+            return Sequence(tuple(shape_of(inner) for inner in parts))
+        case Group(parts):
+            runs = groupby(shape_of(inner) for inner in parts)
+            return Parallel(tuple((sum(1 for _ in run), member) for member, run in runs))
 
 
 def named(part: Part) -> str:

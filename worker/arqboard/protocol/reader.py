@@ -198,6 +198,10 @@ class Reader(ListReader):
             for name, (queued, running, deferred, retrying, oldest) in zip(names, rows, strict=True)
         ]
 
+    async def running_workflows(self) -> int:
+        """How many workflows have not ended."""
+        return int(await self._redis.zcard(self.keys.workflows("running")))
+
     async def paused(self, kind: Literal["queue", "function"]) -> dict[str, int]:
         """Which queues or functions are held, and since when (ms)."""
         return _since(await self._redis.hgetall(self.keys.paused), kind)

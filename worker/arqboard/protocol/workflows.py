@@ -114,7 +114,7 @@ class Workflows:
 
     async def get(self, workflow_id: str) -> WorkflowInfo:
         """Raises WorkflowNotFound, or ValueError where the record can't be read."""
-        match (await self._many([workflow_id]))[0]:
+        match (await self.many([workflow_id]))[0]:
             case None:
                 raise WorkflowNotFound(workflow_id)
             case Unreadable(why=why):
@@ -128,15 +128,16 @@ class Workflows:
         """The newest first; the cursor of the next page, and how many there are. Raises ValueError for a bad cursor."""
         limit = max(1, min(limit, MAX_PAGE))
         ids, cursor, total = await self._reader.ids(self.keys.workflows(state), limit, after)
-        found = await self._many(ids)
+        found = await self.many(ids)
         return [w for w in found if w is not None], (str(cursor) if cursor else None), total
 
-    async def _many(self, ids: Sequence[str]) -> list[WorkflowInfo | Unreadable | None]:
+    async def many(self, ids: Sequence[str]) -> list[WorkflowInfo | Unreadable | None]:
+        """In the order asked for; None where there is none."""
         pipe = self._redis.pipeline(transaction=False)
         for workflow_id in ids:
             pipe.hmget(self.keys.workflow(workflow_id), FIELDS)
         raw: list[Any] = await pipe.execute(raise_on_error=False) if ids else []
-        return [_info(i, values) for i, values in zip(ids, raw, strict=True)]
+        return [info_of(i, values) for i, values in zip(ids, raw, strict=True)]
 
     async def marks(self, workflow_id: str) -> str:
         """One letter per node, see Keys.marks."""
@@ -243,7 +244,8 @@ def _record(raw: bytes) -> dict[str, Any]:
     return found if all(isinstance(number, int) for number in numbers) else {}
 
 
-def _info(workflow_id: str, values: Any) -> WorkflowInfo | Unreadable | None:
+def info_of(workflow_id: str, values: Any) -> WorkflowInfo | Unreadable | None:
+    """A workflow from the values of FIELDS, or from what Redis said instead."""
     if isinstance(values, Exception):
         return Unreadable(workflow_id, "its key holds another type of value")
     if values[0] is None:

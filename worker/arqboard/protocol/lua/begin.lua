@@ -2,7 +2,7 @@
 --
 -- ARGV  1 prefix  2 workflow id  3 its description (JSON): name, size (nodes), total (jobs), exit (the node whose end is
 --       the workflow's), on_error (stop, continue), source, parent, roots (nodes that start at once), joins (join →
---       how many members it waits for), once and fingerprint (idempotency)  4 ended workflows to keep
+--       how many members it waits for), shape (see shape.py), once and fingerprint (idempotency)  4 ended workflows to keep
 --       5 ms to keep them
 -- Returns {code, id}: 1 begun, 2 begun earlier, -1 not all of its nodes are staged, -3 the idempotency key was used for
 --       another request.
@@ -32,7 +32,7 @@ for _, id in ipairs(old) do forget_flow(id) end
 
 redis.call('HSET', flow_key(wf), 'state', 'running', 'name', given.name, 'created', now, 'size', given.size, 'total',
   given.total, 'exit', given.exit, 'on_error', given.on_error, 'source', given.source or '', 'parent',
-  given.parent or '', 'done', 0, 'failed', 0, 'aborted', 0, 'skipped', 0, 'live', 0)
+  given.parent or '', 'shape', given.shape or '', 'done', 0, 'failed', 0, 'aborted', 0, 'skipped', 0, 'live', 0)
 for join, members in pairs(given.joins) do redis.call('HSET', flow_key(wf), 'left:' .. join, members) end
 redis.call('SET', prefix .. 'marks:' .. wf, string.rep('.', given.size))
 redis.call('PERSIST', prefix .. 'nodes:' .. wf)
