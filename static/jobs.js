@@ -3,7 +3,7 @@
 (() => {
   'use strict';
   const QUIET_MS = 120;
-  let timer = 0, asked = 0, sent = false;
+  let timer = 0, asked = 0;
   const field = () => document.getElementById('add');
   const box = () => document.getElementById('suggestions');
   const options = () => [...box().querySelectorAll('[role=option]')];
@@ -92,11 +92,9 @@
   document.addEventListener('change', event => {
     if (event.target.matches?.('[data-submits]')) event.target.form.requestSubmit();
   });
-  document.addEventListener('submit', event => { if (event.target.id === 'find') { sent = true; close(); } });
-  document.addEventListener('htmx:after:swap', () => {
-    if (!sent || !field()) return;
-    sent = false;
-    field().value = field().defaultValue;
+  document.addEventListener('submit', event => { if (event.target.id === 'find') close(); });
+  document.addEventListener('htmx:after:swap', event => {   // not of a live part, which says nothing of what was sent
+    if (event.detail.ctx?.sourceElement?.id === 'find' && field()) field().value = field().defaultValue;
   });
 
   /* Menus close like menus do */

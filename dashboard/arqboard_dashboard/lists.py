@@ -27,11 +27,12 @@ MAX_HEARD = 1000
 class _Edge:
     """Where the first page of a search ends: what lies behind is none of its news."""
 
-    score: float
+    last: Cursor
     is_floor: bool
 
-    def hides(self, score: float) -> bool:
-        return score < self.score if self.is_floor else score > self.score
+    def hides(self, score: float, job_id: str) -> bool:
+        there, edge = (score, job_id.encode()), (self.last.score, self.last.job_id.encode())
+        return there < edge if self.is_floor else there > edge
 
 
 class Lists:
@@ -106,7 +107,7 @@ class Lists:
         """What is on its first page, and where that ends."""
         page = await self._reader.page(query)
         is_full = page.next is not None and len(page.jobs) >= min(query.limit, MAX_PAGE)
-        end = Cursor.parse(page.next).score if is_full and page.next else None
+        end = Cursor.parse(page.next) if is_full and page.next else None
         self._tops[key] = [job.id for job in page.jobs]
         self._edges[key] = None if end is None else _Edge(end, query.sort is Sort.NEWEST)
 
@@ -134,7 +135,7 @@ class Lists:
         return [
             job_id
             for job_id, score in zip(matching, scores, strict=True)
-            if score is not None and low <= score <= high and not (edge and edge.hides(score))
+            if score is not None and low <= score <= high and not (edge and edge.hides(score, job_id))
         ][::-1]
 
 

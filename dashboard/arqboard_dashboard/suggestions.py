@@ -18,8 +18,8 @@ from .trends import WINDOWS
 
 #: Shown at once.
 MOST = 12
-#: The last word of what was typed, with the quotes that hold it together.
-_LAST = re.compile(r'(?:"(?:[^"\\]|\\.)*"?|[^\s"])*\Z', re.DOTALL)
+#: Words of what was typed, with the quotes that hold them together; the last ones may still be open.
+_WORD = re.compile(r'(?:"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[^\s"])++', re.DOTALL)
 HINTS: Final[Mapping[str, str]] = {
     "fn": N_("the function, * for any text"),
     "queue": N_("the queue"),
@@ -54,8 +54,8 @@ class Suggestion:
 
 async def suggest(app: web.Application, typed: str, function: str | None) -> list[Suggestion]:
     """What the last word may become, the likeliest first. `function` is the one that the list is filtered by."""
-    match = _LAST.search(typed)
-    word = match[0] if match else ""
+    words = _WORD.findall(typed)
+    word = words[-1] if words and typed.endswith(words[-1]) else ""
     head = typed[: len(typed) - len(word)]
     minus = "-" if word.startswith("-") else ""
     name, colon, value = word.removeprefix("-").partition(":")

@@ -66,7 +66,7 @@ def _points(now: float | None, before: float | None) -> Change | None:
     """Fewer failures are better."""
     if now is None or before is None:
         return None
-    change = _change(now - before, smallest=0.05)
+    change = _change(round(now, 1) - round(before, 1), smallest=0.05)  # what reads the same is the same
     return Change(change.direction, change.by, None if change.direction == "same" else change.direction == "down")
 
 

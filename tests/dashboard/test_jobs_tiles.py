@@ -22,7 +22,8 @@ RENDERER = Renderer()
 
 def kpis(**more: Any) -> Kpis:
     counts: dict[str, Any] = dict.fromkeys(("running", "busy", "slots", "workers", "queued", "retrying"), 0)
-    return Kpis(**{**counts, "oldest_queued": None, "version": 1, **more})
+    given: dict[str, Any] = {**counts, "oldest_queued": None, "version": 1, **more}
+    return Kpis(**given)
 
 
 def counts(
@@ -59,7 +60,7 @@ def test_tiles_add_up_the_window_and_compare_it_with_the_one_before() -> None:
     assert "3 / 8 slots" in said
     assert "2 workers, 37% busy" in said
     assert "1 284" in said
-    assert "Throughput 10 / min ▲ 102% to the 1 h before" in said
+    assert "Throughput 10 / min ▲ 102% vs the 1 h before" in said
     assert "Failed, 1 h 30 5.0% ▲ from 1.0%, 3 retries" in said
     assert "Wait p95, 1 h 8 ms ▼ from 16 ms" in said
 

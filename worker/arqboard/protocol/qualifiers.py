@@ -120,7 +120,7 @@ def _took(value: str) -> Test:
     """How long the last attempt ran, or has been running until now."""
     bound = _BOUND.fullmatch(value)
     if bound is None:
-        raise ValueError("it takes a limit: write took:>10s or took:<500ms")
+        raise ValueError("it needs a limit, like took:>10s or took:<500ms")
     compare, limit = _COMPARE[bound[1]], duration_ms(bound[2])
 
     def test(job: Job, now: int) -> bool:

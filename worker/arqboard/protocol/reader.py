@@ -236,12 +236,16 @@ class Reader(ListReader):
         blobs = await pipe.execute(raise_on_error=False)
         return [_minute(m, {} if isinstance(b, Exception) else b) for m, b in zip(wanted, blobs, strict=True)]
 
-    async def stats(self, function: str | None = None, *, since: int, step: Step | None = None) -> Stats:
+    async def stats(
+        self, function: str | None = None, *, since: int, step: Step | None = None, until: int | None = None
+    ) -> Stats:
         """What happened from `since` (ms) on, of one function or of all; the step follows from how long that is.
+
+        The last bucket is the one of `until`, or of now.
 
         Raises ValueError where a given step makes too many buckets of the time.
         """
-        return await read_stats(self._redis, self.keys, function, since, step)
+        return await read_stats(self._redis, self.keys, function, since, step, until)
 
     async def totals(self) -> Totals:
         """Everything that was ever counted, by function. Only grows."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from redis.exceptions import ResponseError
+
 from .client import Client
 from .errors import ArqboardError
 from .keys import Keys
@@ -37,8 +39,13 @@ class SavedViews:
         self._save, self._delete = register(redis, "save_view"), register(redis, "delete_view")
 
     async def all(self) -> list[SavedView]:
-        """By name. What is longer than it can be was not written here and is left out."""
-        found = await self._redis.hgetall(self.keys.views)
+        """By name. What was not written here is left out: names and addresses are only so long."""
+        try:
+            found = await self._redis.hgetall(self.keys.views)
+        except ResponseError as error:
+            if str(error).startswith("WRONGTYPE"):
+                return []
+            raise
         views = [SavedView(n.decode(errors="replace"), q.decode(errors="replace")) for n, q in found.items()]
         kept = [view for view in views if len(view.name) <= MAX_NAME and len(view.query) <= MAX_QUERY]
         return sorted(kept, key=lambda view: view.name.casefold())

@@ -144,13 +144,15 @@ def step_for(since: int, now: int) -> Step:
     return "day"
 
 
-async def read_stats(redis: Client, keys: Keys, function: str | None, since: int, step: Step | None) -> Stats:
+async def read_stats(
+    redis: Client, keys: Keys, function: str | None, since: int, step: Step | None, until: int | None = None
+) -> Stats:
     """Raises ValueError where the step makes too many buckets of the time."""
     clock, micros = await redis.time()
     now = clock * 1000 + micros // 1000
     since = max(min(since, now), now - KEPT_SECONDS["day"] * 1000)
     step = step or step_for(since, now)
-    numbers = _numbers(since, now, step)
+    numbers = _numbers(since, now if until is None else max(since, min(until, now)), step)
     fields = [name if function is None else f"{name}|{function}" for name in _FIELDS]
     open_minute, rows = await _read_with_open_minute(redis, keys, _hashes(keys, step, numbers), fields)
     per, counts = STEP_SECONDS[step], [_row(row) for row in rows[1:]]

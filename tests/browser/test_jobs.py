@@ -1,0 +1,402 @@
+"""The list of jobs in a browser: searched and paged while it lives, by keyboard, without scripts, on a phone."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import Any, Literal
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+from waiting import eventually
+
+from arqboard.protocol import State
+from arqboard.protocol.commands import Report, Submission
+
+from .conftest import Site, go_live
+from .test_accessibility import violations
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+FIELD = "#add"
+CHIPS = ".finder .chip"
+
+
+async def done(site: Site, *user_ids: int) -> list[str]:
+    """Jobs that have succeeded, one by one."""
+    ids: list[str] = []
+    for user_id in user_ids:
+        ids.append(await site.submit("typed", user_id=user_id))
+        await site.in_state(ids[-1], State.SUCCEEDED)
+    return ids
+
+
+async def failed(site: Site) -> str:
+    site.stage.is_broken = True
+    job_id = await site.submit("chunked")
+    await site.in_state(job_id, State.FAILED)
+    return job_id
+
+
+def asked(page: Page) -> dict[str, str]:
+    """What the address of the page says."""
+    return {name: values[0] for name, values in parse_qs(urlsplit(page.url).query).items()}
+
+
+async def ids(page: Page) -> list[str]:
+    return await page.eval_on_selector_all(".joblist .job", "rows => rows.map(row => row.id.slice(4))")
+
+
+async def settled(page: Page, **query: str) -> None:
+    """Wait until the address says this and nothing else."""
+    await eventually(lambda: asked(page) == query)
+    await expect(page.locator("[data-live-state]")).to_have_attribute("data-live-state", "live")
+
+
+# The journey
+
+
+async def test_from_the_list_to_one_job_and_back(page: Page, site: Site) -> None:
+    first, second = await done(site, 1, 42)
+    bad = await failed(site)
+    await go_live(page, site.url())
+    await page.evaluate("window.__same_document = true")
+
+    await page.fill(FIELD, "args.user_id:42")
+    await page.press(FIELD, "Enter")
+    await settled(page, q="args.user_id:42")
+    await expect(page.locator(CHIPS)).to_have_text("args.user_id:42")
+    assert await ids(page) == [second]
+    assert await page.input_value(FIELD) == ""
+
+    third = await site.submit("typed", user_id=42)
+    await expect(page.locator(f"#job-{third}")).to_have_attribute("data-state", "succeeded")
+    assert await ids(page) == [third, second]
+
+    await page.click(f"{CHIPS} a")
+    await settled(page)
+    await page.click(".tabs a:has-text('Failed')")
+    await settled(page, state="failed")
+    assert await ids(page) == [bad]
+    await page.go_back()
+    await settled(page)
+    await expect(page.locator(".tabs a[aria-current]")).to_contain_text("All")
+    await page.click(f"#job-{first} .fn a")
+    await expect(page.locator("h1")).to_contain_text("typed")
+    await page.go_back()
+    await expect(page.locator(f"#job-{first}")).to_be_visible()
+
+
+async def test_a_pasted_id_opens_the_job(page: Page, site: Site) -> None:
+    [job_id] = await done(site, 1)
+    await go_live(page, site.url("/jobs?q=typed"))
+    await page.fill(FIELD, job_id)
+    await page.press(FIELD, "Enter")
+    await page.wait_for_url(f"**/jobs/{job_id}")
+
+
+async def test_a_mistake_is_shown_where_it_is_and_can_be_put_right(page: Page, site: Site) -> None:
+    await done(site, 1)
+    await go_live(page, site.url())
+    await page.fill(FIELD, "typed foo:bar")
+    await page.press(FIELD, "Enter")
+    await expect(page.locator(".typed mark")).to_have_text("foo:bar")
+    assert await page.input_value(FIELD) == "typed foo:bar"
+    assert await page.get_attribute(FIELD, "aria-invalid") == "true"
+
+    await page.fill(FIELD, "typed")
+    await page.press(FIELD, "Enter")
+    await settled(page, function="typed")
+    await expect(page.locator(".joblist .job")).to_have_count(1)
+
+
+async def test_selects_apply_at_once_and_the_rest_is_kept(page: Page, site: Site) -> None:
+    job_ids = await done(site, 1, 2)
+    await failed(site)
+    await go_live(page, site.url("/jobs?window=6h&q=-state%3Afailed"))
+    await page.select_option("select[name=sort]", "oldest")
+    await eventually(lambda: asked(page).get("sort") == "oldest")
+    await page.select_option("select[name=function]", "typed")
+    await settled(page, function="typed", q="-state:failed", sort="oldest", window="6h")
+    assert await ids(page) == job_ids
+
+
+# Suggestions, by keyboard
+
+
+async def test_a_search_is_put_together_from_suggestions_by_keyboard(page: Page, site: Site) -> None:
+    await done(site, 1)
+    bad = await failed(site)
+    await go_live(page, site.url())
+    options = page.locator("#suggestions [role=option]")
+    await page.focus(FIELD)
+    await expect(options.first).to_be_visible()
+    assert await page.get_attribute(FIELD, "aria-expanded") == "true"
+
+    await page.keyboard.type("err")
+    await expect(options).to_have_text([re.compile("^error:")])
+    await page.keyboard.press("ArrowDown")
+    assert await page.get_attribute(FIELD, "aria-activedescendant") == "option-1"
+    await page.keyboard.press("Enter")
+    await expect(options).to_have_text([re.compile("^error:ValueError")])
+    await page.keyboard.press("ArrowUp")
+    await page.keyboard.press("Enter")
+    await settled(page, q="error:ValueError")
+    assert await ids(page) == [bad]
+    await expect(page.locator("#suggestions")).to_be_hidden()
+    assert await page.evaluate("document.activeElement.id") == "add"
+
+    await page.keyboard.press("Backspace")  # the chip becomes text again
+    assert await page.input_value(FIELD) == "error:ValueError"
+    await page.fill(FIELD, "")
+    await page.press(FIELD, "Enter")
+    await settled(page)
+
+
+async def test_escape_closes_suggestions_and_keeps_what_was_typed(page: Page, site: Site) -> None:
+    await done(site, 1)
+    await go_live(page, site.url())
+    await page.focus(FIELD)
+    await page.keyboard.type("fn:ty")
+    await expect(page.locator("#suggestions")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await expect(page.locator("#suggestions")).to_be_hidden()
+    assert await page.input_value(FIELD) == "fn:ty"
+    assert asked(page) == {}
+
+
+async def test_a_suggestion_can_be_clicked(page: Page, site: Site) -> None:
+    await done(site, 1)
+    await failed(site)
+    await go_live(page, site.url())
+    await page.fill(FIELD, "fn:typ")
+    await page.click("#suggestions [role=option]:has-text('fn:typed')")
+    await settled(page, function="typed")
+
+
+# Stable under the eyes
+
+
+async def test_new_matches_of_a_search_wait_behind_a_button_while_somebody_reads(page: Page, site: Site) -> None:
+    [first] = await done(site, 7)
+    await go_live(page, site.url("/jobs?q=args.user_id%3A7"))
+    await page.hover(f"#job-{first}")
+    other, second = await done(site, 8, 7)
+    offer = page.locator("[data-live-more]")
+    await expect(offer).to_have_text("1 new job")
+    assert await ids(page) == [first]
+    await offer.click()
+    await expect(page.locator(f"#job-{second}")).to_be_visible()
+    assert await ids(page) == [second, first]
+    await expect(page.locator(f"#job-{other}")).to_have_count(0)
+
+
+async def test_a_job_that_leaves_the_filter_stays_dimmed_until_the_list_is_fetched(page: Page, site: Site) -> None:
+    first, second = await site.submit("stay"), await site.submit("stay")
+    for job_id in (first, second):
+        await site.in_state(job_id, State.RUNNING)
+    await go_live(page, site.url("/jobs?state=running"))
+    row = page.locator(f"#job-{first}")
+    await row.hover()
+    await site.commands.abort(first)
+    await expect(row).to_have_attribute("data-state", "aborted")
+    await expect(row).to_have_css("opacity", "0.55")
+    await expect(page.locator(f"#job-{second}")).to_have_css("opacity", "1")
+    assert await ids(page) == [second, first]
+    await page.dispatch_event("#jobs", "live:refresh")
+    await expect(row).to_have_count(0)
+
+
+async def test_with_the_oldest_first_new_jobs_come_in_below(page: Page, site: Site) -> None:
+    [first] = await done(site, 1)
+    await go_live(page, site.url("/jobs?sort=oldest"))
+    [second] = await done(site, 2)
+    await expect(page.locator(f"#job-{second}")).to_be_visible()
+    assert await ids(page) == [first, second]
+
+
+# Tiles and charts
+
+
+async def test_tiles_and_charts_follow_what_ends(page: Page, site: Site) -> None:
+    await done(site, 1)
+    await go_live(page, site.url("/jobs?window=15m"))
+    bars = page.locator("#charts [aria-labelledby=h-throughput] .bar title")
+    await expect(bars).to_have_text([re.compile("1 done")])
+    await page.click(".chart-data summary")
+    await done(site, 2)
+    await failed(site)
+    await expect(page.locator("#kpis")).to_contain_text("33%")
+    await expect(page.locator("#charts")).to_contain_text("failed 1")
+    await expect(page.locator(".chart-data tbody tr").first).to_contain_text("so far")
+    assert await page.get_attribute(".chart-data", "open") == ""
+    await page.click(".seg a:has-text('7')")
+    await settled(page, window="7d")
+    await expect(page.locator("#charts")).to_have_attribute("data-live", "charts:7d")
+
+
+# Saved views and files
+
+
+async def test_a_view_is_saved_under_a_name_used_and_deleted(page: Page, site: Site) -> None:
+    await failed(site)
+    await done(site, 1)
+    await go_live(page, site.url("/jobs?state=failed"))
+    await page.click("summary[aria-label='Save this view']")
+    await page.fill("#view-name", "What broke")
+    await page.press("#view-name", "Enter")
+    view = page.locator(".views .view")
+    await expect(view).to_have_class(re.compile("here"))
+    await page.goto(site.url())
+    await page.click(".views a:has-text('What broke')")
+    await settled(page, state="failed")
+    await view.get_by_role("button").click()
+    confirm = page.locator("dialog[open] button[value=yes], dialog[open] .danger")
+    if await page.locator("dialog[open]").count():
+        await confirm.first.click()
+    await expect(view).to_have_count(0)
+
+
+async def test_the_list_is_downloaded_as_it_is_filtered(page: Page, site: Site) -> None:
+    await failed(site)
+    [job_id] = await done(site, 1)
+    await go_live(page, site.url("/jobs?state=succeeded"))
+    await page.click("summary[aria-label='Export this list']")
+    async with page.expect_download() as waiting:
+        await page.click(".menu a:has-text('CSV')")
+    path = await (await waiting.value).path()
+    lines = path.read_text().splitlines()
+    assert len(lines) == 2
+    assert lines[1].startswith(f"{job_id},typed,")
+
+
+# Much at once
+
+
+async def put_many(site: Site, n: int) -> list[str]:
+    """Running jobs of no worker, whose progress the test reports itself."""
+    for start in range(0, n, 100):
+        await asyncio.gather(
+            *(
+                site.commands.submit(Submission("bulk", "lonely", b"p", job_id=f"b{i:03}"))
+                for i in range(start, min(n, start + 100))
+            )
+        )
+    claimed = await site.commands.claim("lonely", "nobody", n, lease_ms=600_000, max_crashes=3)
+    return [f"{job.job_id}\0{job.token}" for job in claimed.jobs]
+
+
+async def test_two_hundred_rows_at_five_hundred_changes_a_second_leave_you_alone(page: Page, site: Site) -> None:
+    running = [claim.split("\0") for claim in await put_many(site, 200)]
+    await site.redis.zadd(site.commands.keys.workers, {"nobody": 2e12})
+    await go_live(page, site.url("/jobs?limit=200"))
+    await expect(page.locator(".joblist .job")).to_have_count(200)
+    await page.click(".chart-data summary")
+    await page.fill(FIELD, "half ty")
+    last = page.locator("#job-b000")
+    await last.scroll_into_view_if_needed()
+    await page.evaluate(
+        "() => { const range = document.createRange();"
+        " range.selectNodeContents(document.querySelector('#job-b003 .id'));"
+        " getSelection().removeAllRanges(); getSelection().addRange(range); }"
+    )
+    before = await page.evaluate("scrollY")
+
+    rounds = 25
+    for n in range(1, rounds + 1):  # 200 changes each; the server merges what is faster than the browser paints
+        reports = [Report(job_id, token, n, rounds + 1, "", "", "") for job_id, token in running]
+        for start in range(0, len(reports), 100):
+            await site.commands.progress(reports[start : start + 100])
+    bars = "rows => rows.map(row => row.querySelector('progress')?.value)"
+
+    async def shown_all() -> bool:
+        return set(await page.eval_on_selector_all(".joblist .job", bars)) == {rounds}
+
+    await eventually(shown_all)
+    assert await page.input_value(FIELD) == "half ty"
+    assert await page.evaluate("getSelection().toString()") == "b003"
+    assert await page.get_attribute(".chart-data", "open") == ""
+    assert abs(await page.evaluate("scrollY") - before) < 2
+    await page.fill(FIELD, "fn:bulk")  # and it still does what it is told
+    await page.press(FIELD, "Enter")
+    await eventually(lambda: asked(page) == {"function": "bulk", "limit": "200"})
+
+
+# Without scripts, small, accessible
+
+
+async def test_without_scripts_everything_but_life_works(browser: Browser, site: Site) -> None:
+    first, second = await done(site, 1, 42)
+    context = await browser.new_context(java_script_enabled=False)
+    page = await context.new_page()
+    await page.goto(site.url())
+    await page.fill(FIELD, "args.user_id:42")
+    await page.select_option("select[name=sort]", "oldest")
+    await page.click("button:has-text('Apply')")
+    assert asked(page) == {"q": "args.user_id:42", "sort": "oldest"}
+    await expect(page.locator(".joblist .job")).to_have_count(1)
+    await page.click(f"{CHIPS} a")
+    await expect(page.locator(".joblist .job")).to_have_count(2)
+    await page.click(".jhead a")
+    await expect(page.locator(".joblist .job").first).to_have_id(f"job-{second}")
+    await page.click(".seg a:has-text('24')")
+    assert asked(page) == {"window": "24h"}
+    await page.click("summary[aria-label='Save this view']")
+    await page.fill("#view-name", "mine")
+    await page.click(".menu .save button")
+    await expect(page.locator(".views a")).to_have_text("mine")
+    await page.click("button[name=density]")
+    await expect(page.locator("html")).to_have_attribute("data-density", "compact")
+    assert first != second
+    await context.close()
+
+
+@pytest.mark.parametrize("width", [1440, 768, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_the_list_is_accessible_in_every_state(
+    browser: Browser, site: Site, scheme: Literal["light", "dark"], width: int
+) -> None:
+    await failed(site)
+    await done(site, 1, 2, 3)
+    await site.commands.deploy("2.4.1")
+    await site.redis.hset(site.commands.keys.views, mapping={"What broke": "state=failed", "A" * 60: ""})
+    size: Any = {"width": width, "height": 900}
+    context = await browser.new_context(color_scheme=scheme, viewport=size, reduced_motion="reduce")
+    page = await context.new_page()
+    found: dict[str, list[Any]] = {}
+
+    async def look(name: str, path: str, *clicks: str) -> None:
+        await page.goto(site.url(path))
+        await expect(page.locator("h1")).to_be_visible()
+        for click in clicks:
+            await page.click(click)
+        found[name] = await violations(page)
+        overflow = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        if overflow > 0:
+            found[name].append(("scrolls sideways", overflow))
+
+    await look("list", "/jobs", ".chart-data summary")
+    await look("search", "/jobs?q=typed+-state%3Afailed+took%3A%3C10h+" + "x" * 60)
+    await look("full search", "/jobs?q=%22user_id%22&limit=2&window=7d")
+    await look("second page", "/jobs?limit=1&after=9999999999999~x")
+    await look("bad search", "/jobs?q=fn%3Atyped&add=foo%3A" + "y" * 80)
+    await look("save", "/jobs?state=failed", "summary[aria-label='Save this view']")
+    await look("export", "/jobs?sort=oldest&queue=arq:queue", "summary[aria-label='Export this list']")
+    await page.goto(site.url())
+    await page.focus(FIELD)
+    await expect(page.locator("#suggestions [role=option]").first).to_be_visible()
+    await page.keyboard.press("ArrowDown")
+    found["suggestions"] = await violations(page)
+    await context.close()
+    assert {name: problems for name, problems in found.items() if problems} == {}
+
+
+async def test_nothing_on_the_page_breaks_the_content_policy(page: Page, site: Site) -> None:
+    await done(site, 1)
+    await go_live(page, site.url())
+    await page.fill(FIELD, "fn:ty")
+    await page.click("#suggestions [role=option]:has-text('fn:typed')")
+    await settled(page, function="typed")
+    assert await page.evaluate("window.__violations") == []
+    assert page.complaints == []  # type: ignore[attr-defined] # pyright: ignore
