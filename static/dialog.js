@@ -50,14 +50,21 @@
     });
   }, true);
 
-  /* A dialog that an answer has filled opens; one that an answer has emptied closes. */
+  /* A dialog that an answer has filled opens; an answer to its form that does not fill it anew closes it. */
+  const isGood = ctx => ctx.response?.status < 400 && !ctx.hx?.retarget;
   document.addEventListener('live:swapped', () => {
-    for (const el of document.querySelectorAll('dialog[data-filled]')) {
-      const full = el.childElementCount > 0;
-      if (full && !el.open) el.showModal();
-      else if (!full && el.open) el.close();
-    }
+    for (const el of document.querySelectorAll('dialog[data-filled]')) if (el.childElementCount && !el.open) el.showModal();
   });
+  addEventListener('htmx:after:request', event => {
+    const { ctx } = event.detail, el = ctx?.sourceElement?.closest?.('dialog[data-filled]');
+    if (!el || !isGood(ctx)) return;
+    el.replaceChildren();   // at once: what is swapped next must not open it again
+    el.close();
+  });
+  document.addEventListener('close', event => {
+    if (event.target.matches('dialog[data-filled]')) event.target.replaceChildren();
+  }, true);
+
   addEventListener('click', event => {
     if (event.target.matches('dialog.ask')) event.target.close('no');
   });

@@ -122,7 +122,9 @@ async def _to_all(request: web.Request, form: BulkForm) -> web.Response:
     if not is_htmx(request):
         return see_other(request, job_page(request.app, started.job_id), "bulk_started")
     told = Told(_said(started), url=job_page(request.app, started.job_id), refreshes=True)
-    return _into_dialog(await _bulks(request.app, oob=True) + await note(request, told))
+    answer = html_response(await _bulks(request.app, oob=True) + await note(request, told))
+    answer.headers["HX-Reswap"] = "none"  # the dialog closes when an answer leaves it as it is
+    return answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +175,6 @@ async def _asked(request: web.Request, view: QuestionView, status: int = HTTPSta
 
 
 def _into_dialog(html: str, status: int = HTTPStatus.OK) -> web.Response:
-    """An answer with nothing for the dialog itself empties it, which closes it."""
     response = html_response(html, status)
     response.headers.update({"HX-Retarget": "#bulk-ask", "HX-Reswap": "innerHTML"})
     return response

@@ -23,7 +23,7 @@ from .payload import encode_call
 #: The built-in function. No function of a user's is called so: the name is ours.
 BULK = "arqboard:bulk"
 #: A million jobs take minutes; its worker's own limits are for other jobs.
-TIMEOUT, MAX_TRIES = 7 * 86_400, 1000
+TIMEOUT, MAX_TRIES = 7 * 86_400, 20
 
 
 class NotForThese(ArqboardError):
