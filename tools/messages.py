@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from babel.messages.catalog import Catalog
+from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_python
 from babel.messages.pofile import read_po, write_po
 from jinja2 import nodes
@@ -65,7 +65,7 @@ def of_module(path: Path) -> Iterator[Found]:
         yield from _found(file, line, function, message)
     for node in ast.walk(ast.parse(source)):
         for value in _words_of(node):
-            if isinstance(value, ast.Constant) and isinstance(value.value, str) and value.value:
+            if isinstance(value, ast.Constant) and isinstance(value.value, str) and len(value.value) > 1:
                 yield Found(file, value.lineno, value.value)
 
 
@@ -121,12 +121,13 @@ def main() -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as file:
             write_po(file, catalogue, width=110, sort_by_file=True, include_lineno=False)
-        lacking = [message for message in catalogue if message.id and not _is_translated(message.string)]
+        lacking = [message for message in catalogue if message.id and not is_translated(message)]
         print(f"{language}: {len(catalogue)} messages, {len(lacking)} without a translation", file=sys.stderr)
 
 
-def _is_translated(string: Any) -> bool:
-    return all(string) if isinstance(string, tuple) else bool(string)
+def is_translated(message: Message) -> bool:
+    """In all of its forms."""
+    return all(message.string) if isinstance(message.string, tuple) else bool(message.string)
 
 
 def _path(language: str) -> Path:
