@@ -11,6 +11,7 @@ import datetime as dt
 import io
 import sys
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,6 +32,8 @@ FUNCTIONS = ("gettext", "ngettext", "pgettext", "npgettext", "_", "N_")
 SHOWN: dict[str, int] = {"Place": 1, "Problem": 3}
 #: Dictionaries whose values are.
 TOLD = ("FLASHES",)
+#: What the standard library calls answers that have no title of ours.
+PHRASES = [HTTPStatus(status).phrase for status in (400, 403, 404, 405, 408, 413, 415, 422, 503)]
 
 
 class Found(NamedTuple):
@@ -45,7 +48,8 @@ class Found(NamedTuple):
 def all_messages() -> list[Found]:
     """Of templates and of the dashboard's code, each as often as it occurs."""
     found = [message for path in sorted(TEMPLATES.rglob("*.html")) for message in of_template(path)]
-    return found + [message for path in sorted(PACKAGE.rglob("*.py")) for message in of_module(path)]
+    found += [message for path in sorted(PACKAGE.rglob("*.py")) for message in of_module(path)]
+    return found + [Found("dashboard/arqboard_dashboard/problems.py", 0, phrase) for phrase in PHRASES]
 
 
 def of_template(path: Path) -> Iterator[Found]:
@@ -78,6 +82,8 @@ def _words_of(node: ast.AST) -> list[ast.expr]:
             return [*titles, *(args[place : place + 1] if place is not None else ())]
         case ast.Assign(targets=[ast.Name(id=name)], value=ast.Dict(values=values)) if name in TOLD:
             return values
+        case ast.AnnAssign(target=ast.Name(id="_HTTP"), value=ast.Dict(values=values)):
+            return [value.elts[1] for value in values if isinstance(value, ast.Tuple)]
         case _:
             return []
 

@@ -220,8 +220,6 @@ async def test_a_socket_that_says_nothing_is_opened_anew(page: Page, site: Site)
         ws.on_message(lambda message: None if dead else server.send(message))
         server.on_message(lambda message: None if dead else ws.send(message))
 
-    sockets: list[Any] = []
-    page.on("websocket", sockets.append)
     await page.route_web_socket(re.compile(r"/ws$"), forward)
     await page.clock.install()
     await go_live(page, site.url())
@@ -261,7 +259,7 @@ async def test_who_rings_the_bell_is_told_when_the_job_ends(page: Page, site: Si
     await page.reload()  # it is remembered
     await expect(bell).to_have_attribute("aria-pressed", "true")
     await expect(page.locator("[data-live-state]")).to_have_attribute("data-live-state", "live")
-    await page.evaluate("Object.defineProperty(Notification, 'permission', {value: 'granted'})")
+    await page.evaluate("void Object.defineProperty(Notification, 'permission', {value: 'granted'})")
     await site.commands.abort(job_id)
     await expect(bell).to_be_hidden()
     assert await eventually(lambda: page.evaluate("window.__notes")) == [["stepwise: Aborted", job_id]]
@@ -314,7 +312,7 @@ async def test_a_russian_page_stays_russian_while_it_lives(abroad: BrowserContex
     await go_live(russian, site.url())
     await go_live(page, site.url())
     await expect(russian.locator("html")).to_have_attribute("lang", "ru")
-    await expect(russian.locator(f"#job-{job_id} .badge")).to_have_text("Выполняется")
+    await expect(russian.locator(f"#job-{job_id} .badge")).to_have_text("Идёт")
     await step(russian, site, job_id, 10)
     await step(page, site, job_id, 20)
     await site.commands.abort(job_id)
@@ -342,12 +340,12 @@ async def test_on_a_phone_the_places_are_behind_a_button(browser: Browser, site:
     await go_live(page, site.url())
     panel = page.locator("#side-panel")
     await expect(panel).to_be_hidden()
-    await page.click(".menu")
+    await page.click(".side-menu")
     await expect(panel).to_be_visible()
     assert await violations(page) == []
     await page.keyboard.press("Escape")
     await expect(panel).to_be_hidden()
-    await page.click(".menu")
+    await page.click(".side-menu")
     await panel.get_by_role("link", name=re.compile("Failures")).click()
     await page.wait_for_url(re.compile("failures|state=failed"))
     await context.close()

@@ -95,7 +95,7 @@ def test_scripts_load_in_order_and_none_is_deferred() -> None:
 
     names = [re.search(r"/([\w.-]+\.js)", s)[1] for s in scripts]  # type: ignore[index]
     assert names[:3] == ["htmx.min.js", "hx-ws.min.js", "words.js"]
-    assert {"times.js", "pill.js", "live.js", "lists.js", "title.js", "notify.js", "keys.js", "palette.js"} <= set(names)
+    assert {"lists.js", "title.js", "notes.js", "notify.js", "keys.js", "palette.js"} <= set(names)
     assert names.index("times.js") < names.index("pill.js") < names.index("live.js")
     assert not [s for s in scripts if re.search(r"defer|async|module", s)]
 

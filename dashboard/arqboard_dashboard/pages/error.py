@@ -10,6 +10,7 @@ from jinja2 import TemplateError
 from markupsafe import escape
 
 from ..appkeys import ADMITTED, OVERVIEW
+from ..language import gettext
 from ..place import base, inner_path
 from ..problems import Problem
 from ..views import ErrorView
@@ -24,9 +25,9 @@ async def error_page(request: web.Request, problem: Problem) -> web.Response:
         return _toast(request, problem)
     view = ErrorView(
         status=problem.status,
-        title=problem.title or HTTPStatus(problem.status).phrase,
-        message=problem.message,
-        hint=problem.hint,
+        title=gettext(problem.title or HTTPStatus(problem.status).phrase),
+        message=gettext(problem.message),
+        hint=gettext(problem.hint) if problem.hint else "",
         retry_seconds=problem.retry_seconds,
         back=_back(request),
     )
