@@ -18,9 +18,9 @@ AXE = (Path(__file__).parents[1] / "vendor" / "axe.min.js").read_text()
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
-async def violations(page: Page) -> list[Any]:
+async def violations(page: Page, part: str = "html") -> list[Any]:
     await page.evaluate(AXE + ";0")
-    found: dict[str, Any] = await page.evaluate("rules => axe.run(document, {runOnly: rules})", RULES)
+    found: dict[str, Any] = await page.evaluate("([part, rules]) => axe.run(part, {runOnly: rules})", [part, RULES])
     return [(v["id"], v["impact"], v["nodes"][0]["html"][:200]) for v in found["violations"]]
 
 
