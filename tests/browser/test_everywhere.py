@@ -223,10 +223,12 @@ async def test_a_socket_that_says_nothing_is_opened_anew(page: Page, site: Site)
     await page.route_web_socket(re.compile(r"/ws$"), forward)
     await page.clock.install()
     await go_live(page, site.url())
+    await step(page, site, job_id, 5)
     dead = True
     site.stage.steps.put_nowait(33)
     await eventually(site.stage.steps.empty)
-    await expect(page.locator(f"#job-{job_id} progress")).to_have_js_property("value", 0)
+    await page.clock.run_for(5_000)
+    await expect(page.locator(f"#job-{job_id} progress")).to_have_js_property("value", 5)
     dead = False
     await page.clock.fast_forward(45_000)
     await expect(page.locator(f"#job-{job_id} progress")).to_have_js_property("value", 33)
