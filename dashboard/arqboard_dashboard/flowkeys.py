@@ -18,7 +18,7 @@ from .workflow_views import ZOOMS, Members, Only, Show
 #: Longest id of a workflow that is looked up: its live keys have to fit into what a page can watch.
 MAX_ID = 400
 #: The picture is zoomed out to about this many px, where nobody said how far, but not so far that it can't be read.
-USUAL_WIDTH, LEAST_ZOOM = 1130, 70
+USUAL_WIDTH, LEAST_ZOOM = 1150, 80
 
 
 def members_of(query: MultiMapping[str]) -> Members | None:

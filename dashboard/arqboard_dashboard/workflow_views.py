@@ -19,7 +19,7 @@ from .views import Look
 #: Cards that are shown as a picture first; of more than this the list comes first.
 PICTURE_FIRST = 60
 #: How far the picture is zoomed out, in percent.
-ZOOMS = (100, 85, 70, 55, 40, 25)
+ZOOMS = (100, 90, 80, 65, 50, 35, 25)
 
 
 class Show(StrEnum):

@@ -343,7 +343,7 @@ async def test_graph_and_list_are_in_the_address(client: Client, commands: Comma
     assert cards(both) and 'class="step' in both
     assert cards(graph) and 'class="step' not in graph
     assert not cards(listed) and 'class="step' in listed
-    assert 'class="dag z40"' in await html(client, f"/workflows/{workflow_id}?zoom=40")
+    assert 'class="dag z50"' in await html(client, f"/workflows/{workflow_id}?zoom=50")
 
 
 @pytest.mark.parametrize(
