@@ -85,7 +85,7 @@
   addEventListener('htmx:after:request', event => {
     const { ctx } = event.detail;
     if (ctx?.sourceElement?.closest?.('#bulk, #bulk-ask') && ctx.response.status < 400 && !ctx.hx?.retarget) clear();
-  });
+  }, true);   // before the dialog is emptied
   document.addEventListener('DOMContentLoaded', () => { under = list(); show(); });
   addEventListener('pageshow', show);   // a page from the cache has its boxes as they were
 })();

@@ -122,7 +122,7 @@ async def _to_all(request: web.Request, form: BulkForm) -> web.Response:
     if not is_htmx(request):
         return see_other(request, job_page(request.app, started.job_id), "bulk_started")
     told = Told(_said(started), url=job_page(request.app, started.job_id), refreshes=True)
-    answer = html_response(await _bulks(request.app, oob=True) + await note(request, told))
+    answer = html_response(await note(request, told))  # its bar is pushed: what is answered here might be over by then
     answer.headers["HX-Reswap"] = "none"  # the dialog closes when an answer leaves it as it is
     return answer
 
@@ -213,13 +213,9 @@ async def bulks_of(app: web.Application) -> BulksView:
     return BulksView(jobs[:MAX_SHOWN], has_worker)
 
 
-async def _bulks(app: web.Application, *, oob: bool) -> str:
-    view, look = await bulks_of(app), await app[OVERVIEW].look()
-    return app[RENDERER].part("bulks", look, oob=oob, bulks=view)
-
-
 async def _read(app: web.Application, name: str) -> str:
-    return await _bulks(app, oob=True)
+    view, look = await bulks_of(app), await app[OVERVIEW].look()
+    return app[RENDERER].part("bulks", look, oob=True, bulks=view)
 
 
 METERS = (Meter("bulks", _read, seconds=0.5),)

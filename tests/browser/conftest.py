@@ -187,15 +187,17 @@ async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def page(context: BrowserContext, request: pytest.FixtureRequest) -> AsyncIterator[Page]:
-    """A fresh page that says yes to every question; ask `open_page` for one that does not. `page.complaints` has what its
-    console said in warnings and errors."""
+    """A fresh page that says yes to every question (`context.new_page()` is one that does not). `page.complaints` has
+    what its console said in warnings and errors."""
     opened = await context.new_page()
     complaints: list[str] = []
     opened.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
     opened.on("pageerror", lambda e: complaints.append(str(e)))
     opened.complaints = complaints  # type: ignore[attr-defined] # pyright: ignore
-    yes = opened.locator("#ask[open] [data-yes]")
-    await opened.add_locator_handler(yes, yes.click)
+    await opened.add_init_script(
+        "new MutationObserver(() => document.querySelector('#ask[open] [data-yes]')?.click())"
+        ".observe(document, {subtree: true, attributeFilter: ['open']})"
+    )
     yield opened
     report = getattr(request.node, "report_call", None)
     if report and report.failed:
