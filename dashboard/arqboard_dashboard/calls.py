@@ -40,25 +40,35 @@ def call_of(info: FunctionInfo, typed: Mapping[str, str]) -> FilledCall:
 def checked(info: FunctionInfo, call: FilledCall) -> None:
     """Raises BadArguments with everything that is wrong, so that one answer names every field."""
     problems: dict[str, str] = {}
+    paths: dict[str, tuple[int | str, ...]] = {}
     try:
         info.bind(call.args, call.kwargs, lax=True)
     except BadArguments as error:
-        problems = error.problems
+        problems, paths = error.problems, error.paths
     problems = {**problems, **call.problems}
     if problems:
-        raise BadArguments(info.name, problems)
+        raise BadArguments(info.name, problems, paths)
 
 
-def as_python(info: FunctionInfo, texts: Mapping[str, str]) -> str:
-    """The call in Python, as far as the fields are filled in."""
+def as_far_as_typed(info: FunctionInfo, texts: Mapping[str, str]) -> tuple[list[Any], dict[str, Any]]:
+    """The call of a form that may not be finished: converted where it fits, else what the fields say."""
     call = call_of(info, texts)
     try:
         bound = info.bind(call.args, call.kwargs, lax=True) if not call.problems else None
     except BadArguments:
         bound = None
-    args, kwargs = (bound.args, bound.kwargs) if bound else (call.args, call.kwargs)
-    parts = [repr(info.name), *map(repr, args), *(f"{name}={value!r}" for name, value in kwargs.items())]
-    return f"await pool.enqueue_job({', '.join(parts)})"
+    if bound:
+        return bound.args, bound.kwargs
+    numbers = {p.name for p in info.parameters if input_of(p).widget == "number"}
+    return call.args, {name: _as_number(v) if name in numbers else v for name, v in call.kwargs.items()}
+
+
+def _as_number(text: Any) -> Any:
+    """What a number that was typed is going to be once all of the form fits."""
+    try:
+        return parse(str(text))
+    except BadJson:
+        return text
 
 
 def _take(parameter: Parameter, typed: Mapping[str, str], values: dict[str, Any]) -> None:
@@ -83,7 +93,7 @@ def _converted(how: Input, text: str) -> Any:
             try:
                 return parse(text)
             except BadJson as error:
-                raise ValueError(f"not JSON: {error}") from None
+                raise ValueError(str(error)) from None
         case "select":
             if text not in how.choices:
                 raise ValueError(f"has to be one of {', '.join(how.choices)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -9,8 +10,11 @@ from typing import Any
 from arqboard.protocol import FunctionInfo, Parameter
 
 from .inputs import NUMBER, Input, Schema, Widget, as_text, input_of
+from .jsonplace import Path, Place, place_of
+from .new_views import FieldView
 from .prefill import Prefill
-from .views import FieldView
+from .shapes import example, shape
+from .strictjson import BadJson, parse
 
 HIDDEN_HINT = "Its value is hidden or was cut where it is stored. Enter it again."
 #: What native inputs can hold; they drop anything else.
@@ -20,6 +24,14 @@ _SHAPES: Mapping[Widget, str] = {
     "datetime": r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,3})?)?",
     "number": NUMBER.pattern,
 }
+#: What texts of these forms look like.
+_FORMAT_HINTS = {
+    "duration": "Like PT1H30M, or 01:30:00.",
+    "uuid": "Like 1b4e28ba-2fa1-4d3a-a3c2-0ab3d9a7e1f0.",
+    "email": "An e-mail address.",
+    "uri": "An address like https://example.com.",
+    "path": "A path as the worker sees it.",
+}
 
 
 def fields_of(
@@ -28,26 +40,15 @@ def fields_of(
     typed: Mapping[str, str] | None = None,
     prefill: Prefill | None = None,
     problems: Mapping[str, str] | None = None,
+    paths: Mapping[str, Path] | None = None,
 ) -> list[FieldView]:
-    """The inputs of a function: as typed after a mistake, else prefilled, else with its defaults."""
-    return [_field(p, typed, prefill or Prefill(), problems or {}) for p in info.parameters]
+    """The inputs of a function: as typed after a mistake, else prefilled, else with its defaults.
 
-
-def option_fields(
-    typed: Mapping[str, str], problems: Mapping[str, str], *, queues: list[str], queue: str
-) -> list[FieldView]:
-    """Queue, start and id of the job to be. Their problems are named `opt.…`: parameters can have the same names."""
-
-    def option(name: str, label: str, type_: str, widget: Widget, **more: Any) -> FieldView:
-        return FieldView(
-            name=f"opt.{name}", id=f"o-{name}", label=label, type=type_, widget=widget, required=False,
-            value=typed.get(f"opt.{name}", more.pop("value", "")), error=problems.get(f"opt.{name}", ""), **more,
-        )  # fmt: skip
-
+    `problems` says what is wrong by parameter, `paths` where inside of a JSON value that is.
+    """
+    filled = prefill or Prefill()
     return [
-        option("queue", "Queue", "", "select", value=queue, options=queues),
-        option("defer_by", "Start in", "seconds", "number", minimum="0", step="any", hint="Empty starts it now."),
-        option("job_id", "Job id", "unique", "text", hint="Empty makes one."),
+        _field(p, typed, filled, (problems or {}).get(p.name, ""), (paths or {}).get(p.name)) for p in info.parameters
     ]
 
 
@@ -56,25 +57,35 @@ def texts_of(fields: list[FieldView]) -> dict[str, str]:
     return {view.name: view.value for view in fields if view.widget != "checkbox" or view.value}
 
 
+def default_texts(info: FunctionInfo) -> dict[str, str]:
+    """The same of an untouched form."""
+    return texts_of(fields_of(info))
+
+
 def _field(
-    parameter: Parameter, typed: Mapping[str, str] | None, prefill: Prefill, problems: Mapping[str, str]
+    parameter: Parameter, typed: Mapping[str, str] | None, prefill: Prefill, error: str, path: Path | None
 ) -> FieldView:
     how, name = input_of(parameter), parameter.name
     value = _value(parameter, how, typed, prefill)
     widget = _fitting(how.widget, value)
     bounds = _bounds(how.schema) if widget == "number" else ("", "", "")
     empty = [""] if how.choices and (not parameter.required or how.nullable) else []
+    place = _place(value, path) if error and widget == "json" else None
+    looks = _looks(parameter) if widget == "json" else ("", "")
     return FieldView(
         name=f"arg.{name}",
         id=f"f-{name}",
         label={"var_positional": "*", "var_keyword": "**"}.get(parameter.kind, "") + name,
-        type=parameter.type if parameter.required else f"{parameter.type} = {_default_text(parameter)}",
+        type=_type_text(parameter),
         widget=widget,
         value=value,
         required=parameter.required and not how.nullable and widget != "checkbox",
         options=empty + list(how.choices),
-        error=problems.get(name, ""),
-        hint=HIDDEN_HINT if name in prefill.hidden and typed is None else _hint(parameter, widget),
+        error=_placed(error, place),
+        place=place,
+        hint=HIDDEN_HINT if name in prefill.hidden and typed is None else _hint(parameter, how),
+        shape=looks[0],
+        example=looks[1],
         minimum=bounds[0],
         maximum=bounds[1],
         step=bounds[2],
@@ -84,7 +95,7 @@ def _field(
 def _value(parameter: Parameter, how: Input, typed: Mapping[str, str] | None, prefill: Prefill) -> str:
     name = parameter.name
     if typed is not None:
-        return typed.get(f"arg.{name}", "")
+        return typed.get(f"arg.{name}", "").replace("\r\n", "\n")
     if name in prefill.texts or name in prefill.hidden:
         text = prefill.texts.get(name, "")
         return ("on" if text.lower() in ("on", "true", "1") else "") if how.widget == "checkbox" else text
@@ -100,16 +111,44 @@ def _fitting(widget: Widget, value: str) -> Widget:
     return "textarea" if widget == "text" and "\n" in value else widget
 
 
+def _place(value: str, path: Path | None) -> Place | None:
+    """Where a JSON text is broken, or where it holds what does not fit."""
+    try:
+        parse(value)
+    except BadJson as error:
+        return error.place
+    return place_of(value, path) if path else None
+
+
+def _placed(error: str, place: Place | None) -> str:
+    return f"{place.said}: {error}" if place and not error.startswith("line ") else error
+
+
+def _looks(parameter: Parameter) -> tuple[str, str]:
+    """What JSON for this parameter looks like, and some to begin with; "" where any will do."""
+    if not parameter.json_schema or parameter.kind.startswith("var_"):
+        return "", ""
+    return shape(parameter.json_schema), json.dumps(example(parameter.json_schema), indent=2, ensure_ascii=False)
+
+
+def _type_text(parameter: Parameter) -> str:
+    """The annotation and the default, without the modules that classes are from."""
+    text = re.sub(r"\b(?:\w+\.)+(?=\w)", "", parameter.type)
+    return text if parameter.required else f"{text} = {_default_text(parameter)}"
+
+
 def _default_text(parameter: Parameter) -> str:
     return repr(parameter.default) if not parameter.kind.startswith("var_") else "…"
 
 
-def _hint(parameter: Parameter, widget: Widget) -> str:
+def _hint(parameter: Parameter, how: Input) -> str:
     if parameter.kind == "var_positional":
         return "A JSON list of further arguments."
     if parameter.kind == "var_keyword":
         return "A JSON object of further arguments by name."
-    return "JSON" if widget == "json" else ""
+    described = parameter.json_schema.get("description") if how.widget != "json" else None
+    known: Any = described or _FORMAT_HINTS.get(str(how.schema.get("format", "")), "")
+    return str(known)[:300]
 
 
 def _bounds(schema: Schema) -> tuple[str, str, str]:

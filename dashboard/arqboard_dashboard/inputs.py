@@ -15,6 +15,8 @@ Schema = Mapping[str, Any]
 
 #: What an input for numbers can hold.
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?")
+#: Its schema says "number or string", as that of `float | str` does.
+_DECIMAL = re.compile(r"^(decimal\.)?Decimal( \| None)?$")
 #: Longer texts than this get an input of several lines.
 MAX_LINE = 200
 _FORMATS: dict[str, Widget] = {"date": "date", "date-time": "datetime", "time": "time"}
@@ -42,6 +44,8 @@ def input_of(parameter: Parameter) -> Input:
         return Input("select", nullable, choices, schema)
     if schema.get("type") == "boolean" and nullable:
         return Input("select", nullable, {"true": True, "false": False}, schema)
+    if _DECIMAL.search(parameter.type):
+        return Input("text", nullable, {}, {"type": "string"})  # as a JSON number it would be rounded
     return Input(_widget(schema), nullable, {}, schema)
 
 

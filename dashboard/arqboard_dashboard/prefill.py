@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from arqboard.protocol import FunctionInfo, Job, Parameter
-from arqboard.protocol.payload import REDACTED
+from arqboard.protocol.payload import REDACTED, is_secret
 
 from .inputs import as_text, input_of
 
+#: Options that a link may carry: an id or a start that has passed would only be refused.
+LINKED_OPTIONS = frozenset({"queue", "defer_by", "priority", "max_tries", "timeout", "unique_key"})
 _CUT = re.compile(r"… \(\d+ more characters\)$|^… \d+ more$|^…$")
 #: What a preview shows of a date, because JSON has none.
 _DATE_REPR = re.compile(r"datetime\.(?:date|datetime|time)\(([\d, ]+)\)")
@@ -23,6 +25,8 @@ class Prefill:
 
     texts: dict[str, str] = field(default_factory=dict[str, str])
     hidden: set[str] = field(default_factory=set[str])
+    options: dict[str, str] = field(default_factory=dict[str, str])
+    """texts of options, as `opt.<name>`"""
 
 
 def from_job(info: FunctionInfo, job: Job) -> Prefill:
@@ -31,7 +35,7 @@ def from_job(info: FunctionInfo, job: Job) -> Prefill:
     positional = [p for p in info.parameters if p.kind in ("normal", "positional")]
     given.update({p.name: value for p, value in zip(positional, job.args, strict=False)})
     rest = job.args[len(positional) :]
-    prefill = Prefill()
+    prefill = Prefill(options=_options(info, job))
     named = {p.name for p in info.parameters}
     for parameter in info.parameters:
         if parameter.kind == "var_positional":
@@ -46,9 +50,27 @@ def from_job(info: FunctionInfo, job: Job) -> Prefill:
 
 
 def from_query(info: FunctionInfo, query: Mapping[str, str]) -> Prefill:
-    """A link that fills in the form: `?fn=resize&arg.width=200`."""
-    known = {p.name for p in info.parameters}
-    return Prefill({n.removeprefix("arg."): v for n, v in query.items() if n.startswith("arg.") and n[4:] in known})
+    """A link that fills in the form: `?fn=resize&arg.width=200`. Secrets are not taken from links."""
+    prefill = Prefill(options={n: v for n, v in query.items() if n.removeprefix("opt.") in LINKED_OPTIONS})
+    for parameter in info.parameters:
+        text = query.get(f"arg.{parameter.name}")
+        if text is not None and is_secret(parameter.name):
+            prefill.hidden.add(parameter.name)
+        elif text is not None:
+            prefill.texts[parameter.name] = text
+    return prefill
+
+
+def _options(info: FunctionInfo, job: Job) -> dict[str, str]:
+    """Of an earlier job: its queue, and what it had otherwise than the function has it."""
+    options = {"opt.queue": job.queue}
+    if job.priority != info.priority:
+        options["opt.priority"] = str(job.priority)
+    if job.max_tries not in (0, info.max_tries):
+        options["opt.max_tries"] = str(job.max_tries)
+    if job.timeout and job.timeout != info.timeout:
+        options["opt.timeout"] = f"{job.timeout:g}"
+    return options
 
 
 def _prefill(parameter: Parameter, value: Any, prefill: Prefill) -> None:

@@ -10,13 +10,21 @@ from typing import Any, NoReturn
 
 from arqboard.protocol.signature import MAX_DEPTH
 
+from .jsonplace import Place, place_at
+from .jsonsyntax import explain
+
 #: A number with more digits than this is no quantity.
 MAX_DIGITS = 100
 _TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
+_CONSTANTS = re.compile(r'"(?:[^"\\]|\\.)*"|(?P<constant>NaN|-?Infinity)', re.DOTALL)
 
 
 class BadJson(ValueError):
-    """Text that is not the JSON we take. The message says what is wrong, and where if it is broken."""
+    """Text that is not the JSON we take. The message says what is wrong, and where as far as that is known."""
+
+    def __init__(self, why: str, place: Place | None = None) -> None:
+        self.place = place
+        super().__init__(f"{place.said}: {why}" if place else why)
 
 
 def parse(text: str | bytes, *, max_depth: int = MAX_DEPTH) -> Any:
@@ -32,8 +40,10 @@ def parse(text: str | bytes, *, max_depth: int = MAX_DEPTH) -> Any:
             object_pairs_hook=_no_twins,
         )
     except json.JSONDecodeError as error:
-        what = error.msg[:1].lower() + error.msg[1:]
-        raise BadJson(f"line {error.lineno}, column {error.colno}: {what}") from None
+        why, at = explain(error)
+        raise BadJson(why, place_at(text, at)) from None
+    except _Constant:
+        raise _no_constant_in(text) from None
     except RecursionError:
         raise BadJson(f"it is nested more than {max_depth} levels deep") from None
     if "\\u" in text:
@@ -75,8 +85,17 @@ def _check_depth(text: str, max_depth: int) -> None:
             raise BadJson(f"it is nested more than {max_depth} levels deep")
 
 
+class _Constant(Exception):
+    """NaN or the like: Python's parser takes it, and says no place."""
+
+
 def _no_constant(name: str) -> NoReturn:
-    raise BadJson(f"{name} is not a JSON number")
+    raise _Constant(name)
+
+
+def _no_constant_in(text: str) -> BadJson:
+    found = next(match for match in _CONSTANTS.finditer(text) if match["constant"])
+    return BadJson(f"{found['constant']} is not a JSON number", place_at(text, found.start()))
 
 
 def _integer(text: str) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -33,11 +32,15 @@ async def known_function(app: web.Application, name: str) -> FunctionInfo:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Checked options. `defer_by` is in seconds; None leaves the choice to the function and the clock."""
+    """Checked options. Times are in seconds; None leaves the choice to the function and the clock."""
 
     queue: str | None = None
     job_id: str | None = None
     defer_by: float | None = None
+    priority: int | None = None
+    unique_key: str | None = None
+    max_tries: int | None = None
+    timeout: float | None = None
 
     @classmethod
     async def of(
@@ -49,41 +52,34 @@ class Options:
         job_id: str | None,
         defer_by: float | None,
     ) -> Self:
-        """Raises BadInput, which names the option."""
-        if job_id is not None and (not _ID.fullmatch(job_id) or job_id in _TAKEN_IDS):
-            raise _bad("job_id", "An id has 1 to 128 letters, digits or any of _ . : @ = + -, and is not `new`.")
-        if defer_by is not None and not (math.isfinite(defer_by) and 0 <= defer_by <= MAX_DEFER):
-            raise _bad("defer_by", f"A job can start 0 to {MAX_DEFER} seconds from now.")
-        if queue is not None and queue not in (info.queue, ArqKeys.default_queue):
-            await _check_queue(app, queue)
+        """What only a request can have wrong; the rest is in the model of its body. Raises BadInput."""
+        check_id(job_id)
+        check_defer(defer_by)
+        await check_queue(app, info, queue)
         return cls(queue, job_id, defer_by)
 
-    @classmethod
-    async def of_form(cls, app: web.Application, info: FunctionInfo, typed: Mapping[str, str]) -> Self:
-        """From the fields `opt.…`, where empty means not given."""
-        texts = {name: typed.get(f"opt.{name}", "").strip() or None for name in ("queue", "job_id", "defer_by")}
-        return await cls.of(
-            app, info, queue=texts["queue"], job_id=texts["job_id"], defer_by=_seconds(texts["defer_by"])
-        )
+
+def check_id(job_id: str | None) -> None:
+    if job_id is not None and (not _ID.fullmatch(job_id) or job_id in _TAKEN_IDS):
+        raise bad_option("job_id", "An id has 1 to 128 letters, digits or any of _ . : @ = + -, and is not `new`.")
 
 
-async def _check_queue(app: web.Application, queue: str) -> None:
+def check_defer(defer_by: float | None) -> None:
+    if defer_by is not None and not (math.isfinite(defer_by) and 0 <= defer_by <= MAX_DEFER):
+        raise bad_option("defer_by", f"A job can start 0 to {MAX_DEFER} seconds from now.")
+
+
+async def check_queue(app: web.Application, info: FunctionInfo, queue: str | None) -> None:
     """A queue's name is a Redis key of arq's, so only queues that exist are written to."""
+    if queue is None or queue in (info.queue, ArqKeys.default_queue):
+        return
     queues = app[OVERVIEW].queues
     if queue not in {known.name for known in await queues.get()}:
-        names = ", ".join(known.name for known in await queues.again())
-        if queue not in names.split(", "):
-            raise _bad("queue", f'There is no queue "{queue[:60]}", but {names or ArqKeys.default_queue}.')
+        names = [known.name for known in await queues.again()]
+        if queue not in names:
+            there_are = ", ".join(names) or ArqKeys.default_queue
+            raise bad_option("queue", f'There is no queue "{queue[:60]}", but {there_are}.')
 
 
-def _seconds(text: str | None) -> float | None:
-    if text is None:
-        return None
-    try:
-        return float(text) if len(text) < 30 and "_" not in text else math.nan
-    except ValueError:
-        return math.nan
-
-
-def _bad(field: str, message: str) -> BadInput:
+def bad_option(field: str, message: str) -> BadInput:
     return BadInput(message, code="bad_option", field=field, status=422)

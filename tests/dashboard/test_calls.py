@@ -7,14 +7,13 @@ import datetime as dt
 from typing import Any
 
 import pytest
-from board import EVERYTHING, FUNCTIONS, by_name, resize, total
+from board import EVERYTHING, FUNCTIONS, by_name, total
 from hypothesis import given
 from hypothesis import strategies as st
 
 from arqboard.protocol import BadArguments, FunctionInfo
-from arqboard_dashboard.calls import as_python, call_of, checked
-from arqboard_dashboard.forms import fields_of, texts_of
-from arqboard_dashboard.prefill import from_query
+from arqboard_dashboard.calls import call_of, checked
+from arqboard_dashboard.forms import fields_of
 
 
 def call(info: FunctionInfo, **typed: str) -> tuple[list[Any], dict[str, Any]]:
@@ -105,15 +104,6 @@ def test_arguments_by_name_are_a_json_object_and_by_position_only_go_by_position
     with pytest.raises(BadArguments) as refused:
         call(info, a="1", rest="[5]", c="3")
     assert "further arguments" in refused.value.problems["b"]
-
-
-def test_the_call_is_shown_in_python() -> None:
-    info = FunctionInfo.of("resize", resize)
-    fields = fields_of(info, prefill=from_query(info, {"arg.folder": "/in"}))
-
-    assert as_python(info, texts_of(fields)) == (
-        "await pool.enqueue_job('resize', folder='/in', width=800, format='jpeg', sharpen=True)"
-    )
 
 
 @given(st.dictionaries(st.text(), st.text()))

@@ -38,9 +38,12 @@ async def submit(
     priority: int | None = None,
     retry_of: str | None = None,
     unique_key: str | None = None,
+    max_tries: int | None = None,
+    timeout: float | None = None,
 ) -> Submitted:
     """Check a call and queue it. `defer_by` is in seconds; `once` is an idempotency key; `retry_of` names the job that
-    this one stands in for; one job at a time has a `unique_key`, which a `unique` function gets by itself.
+    this one stands in for; one job at a time has a `unique_key`, which a `unique` function gets by itself. `max_tries`
+    and `timeout` (seconds) are of this call; None leaves them to the function.
 
     Raises BadArguments, JobExists or KeyReused. `lax` takes numbers written as text, as forms send them.
     """
@@ -61,11 +64,11 @@ async def submit(
             once=once or "",
             fingerprint=fingerprint(info.name, args, kwargs, target, job_id, defer_by) if once else "",
             source=source,
-            max_tries=info.max_tries,
-            timeout=info.timeout,
+            max_tries=max_tries or info.max_tries,
+            timeout=timeout or info.timeout,
             priority=info.priority if priority is None else priority,
             expires_ms=None if info.expires is None else round(info.expires * 1000),
-            options='{"ignore_result": true}' if info.ignore_result else "",
+            options=_carried(info, max_tries, timeout),
             retry_of=retry_of or "",
             unique=unique,
             window_ms=round((info.unique_for or 0) * 1000),
@@ -81,6 +84,13 @@ def one_of_its_kind(function: str, args: Sequence[Any], kwargs: Mapping[str, Any
     """
     named = {**dict(zip(names, args, strict=False)), **kwargs}
     return f"{function}:{fingerprint(named, list(args[len(names) :]))[:32]}"
+
+
+def _carried(info: FunctionInfo, max_tries: int | None, timeout: float | None) -> str:
+    """JSON of what the worker has to know of this call; "" where there is nothing."""
+    known = {"ignore_result": info.ignore_result or None, "max_tries": max_tries, "timeout": timeout}
+    told = {name: value for name, value in known.items() if value is not None}
+    return json.dumps(told) if told else ""
 
 
 def _is_unique(info: FunctionInfo) -> bool:

@@ -179,6 +179,7 @@ class _Binding:
     ) -> None:
         self.info = info
         self.problems: dict[str, str] = {}
+        self.paths: dict[str, tuple[int | str, ...]] = {}
         self.filled = self._filled() if is_fed else ""
         self.named: dict[str, Any] = {}
         self.extra_args: list[Any] = []
@@ -223,7 +224,7 @@ class _Binding:
             if parameter.name in values and parameter.name not in self.problems:
                 self._check(parameter, values, lax=lax)
         if self.problems:
-            raise BadArguments(self.info.name, self.problems)
+            raise BadArguments(self.info.name, self.problems, self.paths)
         return self._call(values)
 
     def _check(self, parameter: Parameter, values: dict[str, Any], *, lax: bool) -> None:
@@ -236,6 +237,7 @@ class _Binding:
             )
         except ValidationError as error:
             self.problems[parameter.name] = _say(error)
+            self.paths[parameter.name] = error.errors(include_url=False, include_context=False)[0]["loc"]
         else:
             values[parameter.name] = _plain(value)
 
