@@ -29,7 +29,7 @@ PACKAGE = Path(__file__).parents[1] / "dashboard" / "arqboard_dashboard"
 ROOT = Path(__file__).parents[1]
 FUNCTIONS = ("gettext", "ngettext", "pgettext", "npgettext", "_", "N_")
 #: Calls whose argument at this place is shown to people.
-SHOWN: dict[str, int] = {"Place": 1, "Problem": 3}
+SHOWN: dict[str, int] = {"Place": 1, "Problem": 3, "option": 1}
 #: Dictionaries whose values are.
 TOLD = ("FLASHES",)
 #: What the standard library calls answers that have no title of ours.
