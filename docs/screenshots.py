@@ -125,7 +125,7 @@ def take_all(browser: Browser, board: Board) -> None:
     take(browser, board, "/jobs", "jobs-light")
     take(browser, board, f"/jobs/{hero}", "job-dark", scheme="dark", until="running 1")
     take(browser, board, f"/jobs/{hero}", "job-phone", size=PHONE, scale=2, until="running 1")
-    take(browser, board, "/jobs/new?fn=import_csv&arg.rows=20000", "new-light", opened="#options, #python")
+    take(browser, board, "/jobs/new?fn=import_csv&arg.rows=20000", "new-light", opened="#options, #code")
 
 
 def take(

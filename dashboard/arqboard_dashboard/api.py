@@ -22,7 +22,7 @@ from .jsonviews import function_json, job_json, queue_json, worker_json
 from .listquery import query_of
 from .pages.job import id_of, readable
 from .place import job_resource
-from .submission import Options, known_function
+from .submission import MAX_DEFER, Options, known_function
 
 #: Levels around the arguments in the body of a submission: the object, and `args` or `kwargs` in it.
 _AROUND = 2
@@ -33,7 +33,7 @@ Body = TypeVar("Body", bound=BaseModel)
 
 class NewJob(BaseModel):
     """The body of `POST /api/v1/jobs`. `defer_by` is in seconds; a higher `priority` (0 to 9) starts first; one job at
-    a time has a `unique_key`; `retry_of` links a job to the failed one that it stands in for.
+    a time has a `unique_key`; `retry_of` links a job to the failed one that it stands in for; `timeout` is in seconds.
     """
 
     model_config = ConfigDict(strict=True, extra="forbid")
@@ -47,6 +47,8 @@ class NewJob(BaseModel):
     priority: Annotated[int, Field(ge=0, le=9)] | None = None
     unique_key: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     retry_of: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    max_tries: Annotated[int, Field(ge=1, le=1000)] | None = None
+    timeout: Annotated[float, Field(gt=0, le=MAX_DEFER)] | None = None
 
 
 async def submit(request: web.Request) -> web.Response:
@@ -57,7 +59,7 @@ async def submit(request: web.Request) -> web.Response:
     done = await submit_job(
         request.app[COMMANDS], info, wanted.args, wanted.kwargs, queue=options.queue, job_id=options.job_id,
         defer_by=options.defer_by, once=idempotency_key(request), source="api", priority=wanted.priority,
-        unique_key=wanted.unique_key, retry_of=wanted.retry_of,
+        unique_key=wanted.unique_key, retry_of=wanted.retry_of, max_tries=wanted.max_tries, timeout=wanted.timeout,
     )  # fmt: skip
     state = State.DEFERRED if options.defer_by else State.QUEUED
     if not done.is_new:

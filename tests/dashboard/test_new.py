@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+import shlex
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -324,3 +325,23 @@ async def test_what_a_worker_published_stays_text(client: Client, redis: Any, ke
 
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert" in page
+
+
+async def test_what_the_code_for_curl_says_is_taken_by_the_api(client: Client, redis: Any, keys: Keys) -> None:
+    options = {
+        "opt.priority": "3",
+        "opt.max_tries": "2",
+        "opt.timeout": "9",
+        "opt.unique_key": "k",
+        "opt.defer_by": "60",
+    }
+    text = await (
+        await send(client, "/jobs/preview", HTMX, function="resize", **{"arg.folder": "/in", **options})
+    ).text()
+    shown = html.unescape(re.search(r'aria-label="curl"[^>]*>(.*?)</pre>', text, re.DOTALL)[1])  # type: ignore[index]
+
+    answer = await client.post("/api/v1/jobs", json=json.loads(shlex.split(shown)[-1]))
+
+    assert answer.status == 202, await answer.text()
+    job = keys.job((await answer.json())["id"])
+    assert await redis.hmget(job, "priority", "max_tries", "timeout") == [b"3", b"2", b"9"]
