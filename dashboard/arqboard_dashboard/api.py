@@ -18,7 +18,7 @@ from . import strictjson
 from .appkeys import COMMANDS, OVERVIEW, READER
 from .errors import BadInput
 from .guard import MAX_BODY, read_body
-from .jsonviews import function_json, job_json, queue_json, worker_json
+from .jsonviews import function_json, job_json, looked_json, queue_json, worker_json
 from .listquery import query_of
 from .pages.job import id_of, readable
 from .place import job_resource
@@ -68,11 +68,11 @@ async def submit(request: web.Request) -> web.Response:
 
 
 async def jobs(request: web.Request) -> web.Response:
-    """A page of the list, newest first. `next` goes into `after` of the next request; null at the end."""
+    """A page of the list. `next` goes into `after` of the next request, `previous` into `before`; null at the ends."""
     found = await request.app[READER].page(query_of(request.query))
-    return json_answer(
-        {"jobs": [job_json(request.app, job) for job in found.jobs], "next": found.next, "total": found.total}
-    )
+    jobs = [job_json(request.app, job) for job in found.jobs]
+    told = {"jobs": jobs, "next": found.next, "previous": found.previous, "total": found.total}
+    return json_answer({**told, "looked": looked_json(found.looked)})
 
 
 async def job(request: web.Request) -> web.Response:

@@ -19,6 +19,7 @@ from arqboard.protocol import (
     Unreadable,
     WorkerInfo,
 )
+from arqboard.protocol.listing import Looked
 from arqboard.protocol.phases import Phase
 
 from .place import job_resource
@@ -64,6 +65,13 @@ def job_json(app: web.Application, job: Job | Unreadable, attempts: Sequence[Att
         told["log_lines"] = job.log_lines
         told["artefacts"] = job.artefacts
     return told
+
+
+def looked_json(looked: Looked | None) -> Json | None:
+    """How far a search has looked; null for a list that an index answers."""
+    if looked is None:
+        return None
+    return {"count": looked.count, "back_to": iso(looked.back_to), "is_over": looked.is_over}
 
 
 def progress_json(job: Job) -> Json:
