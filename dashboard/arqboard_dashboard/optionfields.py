@@ -48,12 +48,18 @@ def option_fields(
         option("max_tries", "Max tries", **whole, **_range(1, MAX_TRIES), placeholder=str(info.max_tries)),
         option("timeout", "Time limit", "number", placeholder=limit, **seconds),
         option("job_id", "Job id", "text", placeholder=gettext("made by itself")),
-        option("unique_key", "Unique key", "text", placeholder=gettext("none"), hint=gettext("One job at a time has it.")),
+        option(
+            "unique_key", "Unique key", "text", placeholder=gettext("none"), hint=gettext("One job at a time has it.")
+        ),
     ]
 
 
 def _range(low: int, high: int) -> dict[str, Any]:
-    return {"type_": gettext("%(low)s to %(high)s") % {"low": low, "high": high}, "minimum": str(low), "maximum": str(high)}
+    return {
+        "type_": gettext("%(low)s to %(high)s") % {"low": low, "high": high},
+        "minimum": str(low),
+        "maximum": str(high),
+    }
 
 
 def summary_of(info: FunctionInfo, typed: Mapping[str, str]) -> str:
