@@ -34,7 +34,7 @@ check: $(VENV)/installed-dev  ## Lint and check the types
 bench: $(VENV)/installed-dev browser  ## Measure what docs/performance.md says
 	$(BIN)/python bench/run_all.py
 
-screenshots: $(VENV)/installed-dev browser  ## Take the pictures of the README anew
+screenshots: $(VENV)/installed-dev browser  ## Take pictures of all pages, those of the README anew
 	$(BIN)/python docs/screenshots.py
 
 messages: $(VENV)/installed-dev  ## Bring the catalogues in locale/ up to date with templates and pages

@@ -1,8 +1,9 @@
-"""Takes the README's pictures of the real thing: `arqboard up` on a free port, demo jobs, Chromium.
+"""Takes pictures of the real thing: `arqboard up` on a free port, demo jobs, Chromium.
 
     python docs/screenshots.py
 
-It takes about a minute and writes into docs/images.
+It takes some minutes. Those that the README and the guide show go into docs/images; every page in light and dark, wide
+and on a phone, goes into tests/artefacts.
 """
 
 from __future__ import annotations
@@ -26,10 +27,21 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
 IMAGES = Path(__file__).parent / "images"
+ARTEFACTS = Path(__file__).parents[1] / "tests" / "artefacts" / "screenshots"
+Scheme = Literal["light", "dark"]
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 DESKTOP, PHONE = ViewportSize(width=1440, height=900), ViewportSize(width=390, height=844)
 #: As root in a container Chromium needs no-sandbox.
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--force-color-profile=srgb"]
 MAX_BYTES = 250_000
+#: Chunks beside each other and one job that gets what came of them; the worker has slots left for the others.
+CHORD = {
+    "chord": {
+        "group": [{"function": "process_chunk", "kwargs": {"chunk_id": number, "pause": 3}} for number in range(4)],
+        "then": {"function": "finalize"},
+    },
+    "name": "four_chunks",
+}
 
 
 class Board:
@@ -97,6 +109,7 @@ def free_port() -> int:
 
 def fill(board: Board) -> str:
     """Jobs in every state. Returns the one to look at: aborted once, retried, and in the middle of its chunks."""
+    board.ask("POST", "/workflows", CHORD)
     board.submit("flaky_download", kilobytes=400, failures=10, seconds=0.5)
     for width in (320, 640):
         board.wait_for_state(board.submit("resize_images", count=12, width=width, pause=0), "succeeded")
@@ -126,6 +139,18 @@ def take_all(browser: Browser, board: Board) -> None:
     take(browser, board, f"/jobs/{hero}", "job-dark", scheme="dark", until="running 1")
     take(browser, board, f"/jobs/{hero}", "job-phone", size=PHONE, scale=2, until="running 1")
     take(browser, board, "/jobs/new?fn=import_csv&arg.rows=20000", "new-light", opened="#options, #code")
+    take_every_page(browser, board, hero)
+
+
+def take_every_page(browser: Browser, board: Board, hero: str) -> None:
+    """All of them as people see them: both themes, wide and on a phone, whole."""
+    pages = {name: f"/{name}" for name in ("jobs", "workflows", "queues", "workers", "schedules", "failures", "system")}
+    pages |= {"job": f"/jobs/{hero}", "new": "/jobs/new?fn=import_csv", "preferences": "/preferences"}
+    pages["workflow"] = f"/workflows/{board.ask('GET', '/workflows')['workflows'][0]['id']}"
+    for name, path in pages.items():
+        for scheme in SCHEMES:
+            for size in (DESKTOP, PHONE):
+                take(browser, board, path, f"{name}-{scheme}-{size['width']}", scheme=scheme, size=size, whole=True)
 
 
 def take(
@@ -134,13 +159,15 @@ def take(
     path: str,
     name: str,
     *,
-    scheme: Literal["light", "dark"] = "light",
+    scheme: Scheme = "light",
     size: ViewportSize = DESKTOP,
     scale: int = 1,
     opened: str = "",
     until: str = "",
+    whole: bool = False,
 ) -> None:
-    """One picture. `opened` selects the folded parts that are to be open; `until` is what the page has to say."""
+    """One picture. `opened` selects the folded parts that are to be open; `until` is what the page has to say; `whole`
+    ones are of the page at any length, and go to the artefacts."""
     context = browser.new_context(
         viewport=size, device_scale_factor=scale, color_scheme=scheme, reduced_motion="reduce"
     )
@@ -151,7 +178,11 @@ def take(
         part.locator("summary").click()
     settle(page)
     expect(page.locator("#page")).to_contain_text(until)
-    save(page.screenshot(), IMAGES / f"{name}.png")
+    if whole:
+        ARTEFACTS.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=ARTEFACTS / f"{name}.png", full_page=True)
+    else:
+        save(page.screenshot(), IMAGES / f"{name}.png")
     context.close()
 
 
