@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from importlib.resources import files
 from typing import Any
 
 from arq.connections import RedisSettings, create_pool
@@ -19,6 +18,7 @@ from arq.worker import func
 from arqboard import Worker, chunks, current
 from arqboard.protocol import Keys, Query, Reader
 from arqboard.protocol.commands import Commands
+from arqboard.protocol.scripts import source
 from arqboard.submitting import find_function, submit
 
 #: Jobs copied in one call of the script.
@@ -51,6 +51,10 @@ for n = tonumber(ARGV[2]), ARGV[2] + ARGV[3] - 1 do
   index(job.state, job.queue, job['function'], job.ended, id)
   index('*', job.queue, job['function'], job.enqueued, id)
   zadd(prefix .. 'ended', job.ended, id)
+  if job.state == 'failed' then
+    zadd(group_of('fingerprint', job.fingerprint).jobs, job.ended, id)
+    zadd(group_of('exception', job.error_type).jobs, job.ended, id)
+  end
   if model.payload then redis.call('SET', prefix .. 'payload:' .. id, model.payload) end
   if model.marks then redis.call('SET', prefix .. 'chunks:' .. id, model.marks) end
 end
@@ -116,7 +120,7 @@ async def _run_models(pool: Any, port: int) -> list[str]:
 
 
 def _tail() -> str:
-    return (files("arqboard.protocol") / "lua" / "_tail.lua").read_text()
+    return source("_tail")
 
 
 async def check(pool: Any, models: Sequence[str]) -> None:

@@ -26,7 +26,9 @@ from arqboard.protocol.system import SystemReader
 from arqboard.protocol.workflows import Workflows
 
 from . import answers, auth, guard, metrics, preferences, store
+from .alerts import Alerts
 from .appkeys import (
+    ALERTS,
     BUILD,
     COMMANDS,
     FAILURE_COMMANDS,
@@ -110,11 +112,6 @@ def _connect(app: web.Application, settings: Settings, given: Redis | None) -> N
     app[COMMANDS] = Commands(writing, keys)
     app[WORKFLOWS] = Workflows(app[REDIS], keys)
     app[SCHEDULES] = Schedules(writing, keys)
-    app[FAILURES] = Failures(app[REDIS], keys)
-    app[FAILURE_COMMANDS] = FailureCommands(writing, keys)
-    app[SYSTEM] = SystemReader(app[REDIS], keys, settings.database)
-    app[STORED] = StoredReader(app[REDIS], keys)
-    app[KEY_BROWSER] = KeyBrowser(app[REDIS], keys)
     app[SAVED_VIEWS] = SavedViews(writing, keys)
     app[FAILURES] = Failures(app[REDIS], keys)
     app[FAILURE_COMMANDS] = FailureCommands(writing, keys)
@@ -152,6 +149,7 @@ def _go_live(app: web.Application) -> None:
     app[PALETTE] = Palette(app[READER], overview, app[SCHEDULES], app[WORKFLOWS])
     app[METRICS] = metrics.Metrics()
     app[KEY_COUNTING] = KeyCounting(app)
+    app[ALERTS] = Alerts(overview, app[SYSTEM])
     app[STARTED] = round(time.time() * 1000)
     metrics.watch(app)
     app.on_startup.insert(0, _warm_up)

@@ -21,6 +21,7 @@ from arqboard.protocol.workflows import Workflows
 from .settings import Settings
 
 if TYPE_CHECKING:
+    from .alerts import Alerts
     from .auth import Gate
     from .feed import Feed
     from .flows import Flows
@@ -45,14 +46,6 @@ READER = web.AppKey("reader", Reader)
 COMMANDS = web.AppKey("commands", Commands)
 WORKFLOWS = web.AppKey("workflows", Workflows)
 SCHEDULES = web.AppKey("schedules", Schedules)
-FAILURES = web.AppKey("failures", Failures)
-FAILURE_COMMANDS = web.AppKey("failure_commands", FailureCommands)
-SYSTEM = web.AppKey("system", SystemReader)
-STORED = web.AppKey("stored", StoredReader)
-KEY_BROWSER = web.AppKey("key_browser", KeyBrowser)
-KEY_COUNTING: web.AppKey[KeyCounting] = web.AppKey("key_counting")
-#: ms since 1970, by our own clock.
-STARTED = web.AppKey("started", int)
 SAVED_VIEWS = web.AppKey("saved_views", SavedViews)
 FAILURES = web.AppKey("failures", Failures)
 FAILURE_COMMANDS = web.AppKey("failure_commands", FailureCommands)
@@ -62,6 +55,7 @@ KEY_BROWSER = web.AppKey("key_browser", KeyBrowser)
 KEY_COUNTING: web.AppKey[KeyCounting] = web.AppKey("key_counting")
 #: ms since 1970, by our own clock.
 STARTED = web.AppKey("started", int)
+ALERTS: web.AppKey[Alerts] = web.AppKey("alerts")
 RENDERER: web.AppKey[Renderer] = web.AppKey("renderer")
 HUB: web.AppKey[Hub] = web.AppKey("hub")
 FEED: web.AppKey[Feed] = web.AppKey("feed")
@@ -83,6 +77,7 @@ STATIC = web.AppKey("static", str)
 
 __all__ = [
     "ADMITTED",
+    "ALERTS",
     "BUILD",
     "COMMANDS",
     "FAILURES",

@@ -47,10 +47,11 @@ def all_meters() -> dict[str, Meter]:
 
 def _pages() -> tuple[tuple[Meter, ...], ...]:
     """In a function, because pages import what the feed is made of."""
-    from . import bulk, flowmeters, inside_parts, jobparts
+    from . import alerts, bulk, flowmeters, inside_parts, jobparts
     from .pages import failures, new, queues, schedules, system, workers
 
     return (
+        alerts.METERS,
         bulk.METERS,
         inside_parts.METERS,
         jobparts.METERS,

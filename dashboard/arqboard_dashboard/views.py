@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from arqboard.protocol import (
-    Attempt,
     Job,
     Query,
     QueueInfo,
@@ -14,9 +13,11 @@ from arqboard.protocol import (
     Unreadable,
     WorkerInfo,
 )
-from arqboard.protocol.inside import Artefact, LogLine
 
 from .preferences import Preferences
+
+if TYPE_CHECKING:
+    from .alerts import Alert
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,8 @@ class Shell:
     can_log_out: bool = False
     flash: Told | None = None
     """what the last action did"""
+    alerts: tuple[Alert, ...] = ()
+    """what is wrong right now"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,20 +32,16 @@ async def test_the_system_is_live(page: Page, site: Site) -> None:
     assert await page.evaluate("window.__violations") == []
 
 
-async def test_all_keys_are_counted_with_a_bar_and_the_count_is_stopped(page: Page, site: Site) -> None:
+async def test_all_keys_are_counted_when_somebody_asks(page: Page, site: Site) -> None:
     pipe = site.redis.pipeline()
-    for n in range(100_000):
+    for n in range(20_000):
         pipe.set(f"session:{n}", 1)
     await pipe.execute()
     await go_live(page, site.url("/system"))
 
     await page.get_by_role("button", name="Count now").click()
-    await expect(page.get_by_role("progressbar", name="Keys counted")).to_be_visible()
-    await page.get_by_role("button", name="Stop").click()
 
-    await expect(page.locator("#keycount")).to_contain_text("Stopped after")
-    await page.get_by_role("button", name="Count now").click()
-    await expect(page.locator("#keycount")).to_contain_text("100\u202f000")
+    await expect(page.locator("#keycount")).to_contain_text("20\u202f000")
     await expect(page.get_by_role("button", name="Count now")).to_be_visible()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, Literal
 
@@ -9,7 +10,7 @@ import aiohttp_jinja2
 from aiohttp import web
 
 from .. import flashes
-from ..appkeys import ADMITTED, GATE, OVERVIEW, SETTINGS
+from ..appkeys import ADMITTED, ALERTS, GATE, OVERVIEW, SETTINGS
 from ..auth import cookie_path
 from ..language import gettext
 from ..preferences import Preferences
@@ -59,8 +60,9 @@ async def page(
 ) -> web.Response:
     """A whole page with fresh surroundings."""
     overview = request.app[OVERVIEW]
-    look, side = await overview.look(), await overview.side.get()
-    return render(request, template, view, look=look, shell=shell(request, side, active, title), status=status)
+    look, side, alerts = await overview.look(), await overview.side.get(), await request.app[ALERTS].get()
+    surroundings = replace(shell(request, side, active, title), alerts=alerts)
+    return render(request, template, view, look=look, shell=surroundings, status=status)
 
 
 def bare_page(

@@ -125,6 +125,11 @@ class SystemReader:
             ping_ms=await self.ping_ms(), now=now, refused=tuple(refused),
         )  # fmt: skip
 
+    async def info(self) -> ServerInfo | None:
+        """What INFO says alone; None where it may not be asked."""
+        told = await self._allowed("INFO", [])
+        return read_info(told, 0, self._database) if isinstance(told, dict) else None
+
     async def ping_ms(self, pings: int = _PINGS) -> float:
         """The middle one of a few round trips, one after another."""
         took: list[float] = []
