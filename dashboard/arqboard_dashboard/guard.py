@@ -210,7 +210,6 @@ async def read_pairs(request: web.Request) -> list[tuple[str, str]]:
         return parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
     except ValueError:
         raise BadInput(f"The form can't be read: it has to be UTF-8 and have at most {MAX_FIELDS} fields.") from None
-    return dict(pairs)
 
 
 def text_of(query: MultiMapping[str], name: str) -> str | None:

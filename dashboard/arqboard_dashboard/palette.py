@@ -1,4 +1,4 @@
-"""What the palette finds: places, jobs by their id, and by their names functions, queues, workers, schedules, workflows."""
+"""What the palette finds: places, jobs by id, and by name functions, queues, workers, schedules, workflows."""
 
 from __future__ import annotations
 

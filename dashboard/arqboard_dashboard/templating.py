@@ -149,7 +149,8 @@ def _row_key(job: Job | Unreadable, look: Look) -> tuple[object, ...]:
 
 
 FILTERS: dict[str, Any] = {
-    "duration": formats.duration, "millis": formats.millis, "left": formats.left, "number": formats.number, "compact": formats.compact,
+    "duration": formats.duration, "millis": formats.millis, "left": formats.left, "number": formats.number,
+    "compact": formats.compact,
     "brief": formats.brief, "rate": formats.rate, "percent": formats.percent, "clock": formats.clock,
     "iso": formats.iso, "plural": formats.plural, "call_text": formats.call_text, "one_line": formats.one_line,
     "json_html": formats.json_html, "tail": formats.tail, "first_line": formats.first_line, "dom_id": dom_id,

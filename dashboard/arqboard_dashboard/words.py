@@ -16,7 +16,9 @@ _KINDS = {"one": 1, "few": 2, "many": 5, "other": 5}
 @cached_by_language(size=8)
 def words_json() -> str:
     """All of them in the language that is spoken, for the `content` of a meta element."""
-    return json.dumps({**_of_the_pill(), **_of_questions(), **_of_jobs(), **_of_times(), **_of_the_palette()}, ensure_ascii=False)
+    return json.dumps(
+        {**_of_the_pill(), **_of_questions(), **_of_jobs(), **_of_times(), **_of_the_palette()}, ensure_ascii=False
+    )
 
 
 def _of_the_pill() -> Words:

@@ -23,7 +23,7 @@ TRACE = (
     '  File "/usr/lib/python3.12/json/decoder.py", line 3, in decode\n    raise ValueError\n'
     "ValueError: <b>no</b> picture\n"
 )
-HTMX = {"HX-Request": "true"}
+HTMX: dict[str, Any] = {"HX-Request": "true"}
 
 
 async def queued(commands: Commands, job_id: str = "j1", **more: Any) -> None:
@@ -65,7 +65,7 @@ async def logged(commands: Commands, attempt: Claimed, count: int, start: int = 
     await commands.log([LogReport(attempt.job_id, attempt.token, start, lines)], keep=2_000)
 
 
-async def text(client: Client, path: str, status: int = 200, **headers: str) -> str:
+async def text(client: Client, path: str, status: int = 200, **headers: Any) -> str:
     answer = await client.get(path, headers=headers)
     body = await answer.text()
     assert answer.status == status, body

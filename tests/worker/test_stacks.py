@@ -142,7 +142,7 @@ async def test_a_plain_function_shows_what_its_thread_does(
     def dig() -> None:
         gate.wait(20)
 
-    @task(name="in_thread")
+    @task(name="in_thread", run_in="thread")
     def in_thread(ctx: dict[str, Any]) -> None:
         dig()
 

@@ -8,9 +8,10 @@ from typing import Any, cast
 
 from .protocol.commands import Commands, Submission, Submitted
 from .protocol.errors import BadArguments, BadWorkflow, UnknownFunction
-from .protocol.graph import MAX_NODES, Chain, Graph, Group, OnError, Part, Step
+from .protocol.graph import Chain, Graph, Group, OnError, Part, Step
 from .protocol.keys import ArqKeys
 from .protocol.payload import encode_call, preview_call
+from .protocol.shape import MAX_NODES
 from .protocol.signature import MAX_DEPTH as MAX_ARGUMENT_DEPTH
 from .protocol.signature import Call, FunctionInfo
 from .submitting import find_function, fingerprint

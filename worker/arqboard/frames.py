@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from types import CodeType, FrameType
+from typing import cast
 
 #: Longer names are cut.
 MAX_FRAME = 300
@@ -58,9 +59,12 @@ def _own_frame(error: BaseException) -> str:
 
 def _single(error: BaseException) -> BaseException:
     """What a task group wraps is where it failed, as long as it is one."""
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    return error
+    while isinstance(error, BaseExceptionGroup):
+        members = cast("tuple[BaseException, ...]", error.exceptions)
+        if len(members) != 1:
+            break
+        error = members[0]
+    return cast("BaseException", error)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

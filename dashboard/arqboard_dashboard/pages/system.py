@@ -6,7 +6,7 @@ import asyncio
 import platform
 from dataclasses import asdict, is_dataclass
 from importlib.metadata import version
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import web
 
@@ -66,10 +66,12 @@ async def system_json(request: web.Request) -> web.Response:
 
 def _plain(value: Any) -> Any:
     """A dataclass as JSON has it, its times as texts."""
-    told = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+    told: Any = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+    if isinstance(told, tuple):
+        return list(cast("tuple[Any, ...]", told))
     if not isinstance(told, dict):
-        return list(told) if isinstance(told, tuple) else told
-    return {k: iso(v) if k in ("started", "saved") else _plain(v) for k, v in told.items()}
+        return told
+    return {k: iso(v) if k in ("started", "saved") else _plain(v) for k, v in cast("dict[str, Any]", told).items()}
 
 
 def effective(settings: Settings) -> list[Setting]:

@@ -296,8 +296,9 @@ class Commands(Steering, Acting):
         return answers
 
     async def retry(self, job_id: str, *, batch: str = "") -> bool:
-        """Run a failed or aborted job again. Whether it can be undone: with a `batch` it starts RETRY_DELAY_MS later, and
-        until then it can, but for a step of a workflow. Raises JobNotFound, WrongState, PayloadGone or JobExists."""
+        """Run a failed or aborted job again. Whether it can be undone: with a `batch` it starts RETRY_DELAY_MS later
+        and until then it can, but for a step of a workflow. Raises JobNotFound, WrongState, PayloadGone or
+        JobExists."""
         match (await self.retry_each([job_id], batch=batch))[job_id]:
             case Answer.GONE:
                 raise JobNotFound(job_id)
@@ -330,8 +331,8 @@ class Commands(Steering, Acting):
                 raise await self._wrong_state(job_id, "abort", "It has ended, there is nothing to abort.")
 
     async def discard(self, job_id: str, *, batch: str = "") -> bool:
-        """Delete a job that does not run. Whether it can be undone: with a `batch` it can for UNDO_MS, but for a waiting
-        step of a workflow. Raises JobNotFound, or WrongState when it runs."""
+        """Delete a job that does not run. Whether it can be undone: with a `batch` it can for UNDO_MS, but for a
+        waiting step of a workflow. Raises JobNotFound, or WrongState when it runs."""
         match (await self.discard_each([job_id], batch=batch))[job_id]:
             case Answer.GONE:
                 raise JobNotFound(job_id)
@@ -450,8 +451,8 @@ class Commands(Steering, Acting):
         return queued
 
     async def pause_workflow(self, workflow_id: str) -> None:
-        """Start nothing of a workflow until it is resumed; what runs goes on. Raises WorkflowNotFound, or WrongState when
-        it has ended."""
+        """Start nothing of a workflow until it is resumed; what runs goes on. Raises WorkflowNotFound, or WrongState
+        when it has ended."""
         await self._hold_workflow(workflow_id, "pause", 1)
 
     async def resume_workflow(self, workflow_id: str) -> None:

@@ -135,7 +135,7 @@ class KeyBrowser:
         for name in names:
             pipe.type(name)
             pipe.pttl(name)
-        answers = await pipe.execute() if names else []
+        answers: list[Any] = await pipe.execute() if names else []
         pairs = zip(names, answers[::2], answers[1::2], strict=True)
         return [KeyInfo(n, kind.decode(), left if left >= 0 else None) for n, kind, left in pairs if kind != b"none"]
 

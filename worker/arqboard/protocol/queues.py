@@ -1,4 +1,4 @@
-"""What is known of queues beyond their depth: what went through them by the minute, and what each function has in them."""
+"""What is known of queues beyond their depth: what went through them by the minute, and what functions have in them."""
 
 from __future__ import annotations
 

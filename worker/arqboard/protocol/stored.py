@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from .client import Client
 from .keys import Keys
@@ -51,7 +51,7 @@ class StoredReader:
             Stored(what, _number(count), _bytes(size), key)
             for (what, key), count, size in zip(single.items(), answers[::2], answers[1::2], strict=True)
         ]
-        sampled = ids if isinstance(ids, list) else []
+        sampled = cast("list[bytes]", ids) if isinstance(ids, list) else []
         of_jobs = await self._jobs(_number(jobs), [i.decode(errors="replace") for i in sampled])
         return [*of_jobs, *(one for one in found if one.count)]
 
@@ -62,7 +62,7 @@ class StoredReader:
         pipe = self._redis.pipeline(transaction=False)
         for key in keys:
             pipe.memory_usage(key)
-        answers = await pipe.execute(raise_on_error=False) if keys else []
+        answers: list[Any] = await pipe.execute(raise_on_error=False) if keys else []
         found: list[Stored] = []
         for n, kind in enumerate(kinds):
             sizes = answers[n * len(ids) : (n + 1) * len(ids)]

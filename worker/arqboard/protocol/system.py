@@ -117,18 +117,18 @@ class SystemReader:
         refused: list[str] = []
         seconds, micros = await self._redis.time()
         now = int(seconds * 1000 + micros // 1000)
-        info = await self._allowed("INFO", refused)
-        slow = await self._allowed("SLOWLOG GET", refused, SLOW_SHOWN)
+        info: dict[str, Any] | None = _of(dict, await self._allowed("INFO", refused))
+        slow: list[Any] | None = _of(list, await self._allowed("SLOWLOG GET", refused, SLOW_SHOWN))
         return Health(
-            info=read_info(info, now, self._database) if isinstance(info, dict) else None,
-            slow=[read_slow(entry, self.keys) for entry in slow] if isinstance(slow, list) else None,
+            info=None if info is None else read_info(info, now, self._database),
+            slow=None if slow is None else [read_slow(entry, self.keys) for entry in slow],
             ping_ms=await self.ping_ms(), now=now, refused=tuple(refused),
         )  # fmt: skip
 
     async def info(self) -> ServerInfo | None:
         """What INFO says alone; None where it may not be asked."""
-        told = await self._allowed("INFO", [])
-        return read_info(told, 0, self._database) if isinstance(told, dict) else None
+        told: dict[str, Any] | None = _of(dict, await self._allowed("INFO", []))
+        return None if told is None else read_info(told, 0, self._database)
 
     async def ping_ms(self, pings: int = _PINGS) -> float:
         """The middle one of a few round trips, one after another."""
@@ -148,6 +148,11 @@ class SystemReader:
                 raise
             refused.append(command.split()[0])
             return None
+
+
+def _of(kind: type[Any], answer: Any) -> Any:
+    """The answer, if it is of this kind."""
+    return answer if isinstance(answer, kind) else None
 
 
 def is_refusal(error: ResponseError) -> bool:
@@ -179,7 +184,7 @@ def read_info(info: Mapping[str, Any], now: int, database: int = 0) -> ServerInf
         ),
         clients=_int(info, "connected_clients"), blocked=_int(info, "blocked_clients"),
         max_clients=_int(info, "maxclients") or None, per_second=_int(info, "instantaneous_ops_per_sec"),
-        keys=_int(space, "keys") if isinstance(space, dict) else 0, complaints=tuple(_complaints(info)),
+        keys=_int(_of(dict, space) or {}, "keys"), complaints=tuple(_complaints(info)),
     )  # fmt: skip
 
 
