@@ -122,6 +122,8 @@ class Jobs(Machine):
     def __init__(self, url: str) -> None:
         super().__init__(url)
         self.jobs: dict[str, Known] = {}
+        self.left: set[str] = set()
+        """ids of jobs that were forgotten before their results, which keep the ids taken"""
         self.sent: list[Submission] = []
         self.attempts: list[Claimed] = []
         self.books = Books()
@@ -190,7 +192,7 @@ class Jobs(Machine):
             return Submitted(s.job_id, is_new=False)
         if s.unique in self.unique:
             return Submitted(self.unique[s.unique].job_id, is_new=False)
-        if known and (not known.is_over or known.has_result):
+        if (known and (not known.is_over or known.has_result)) or s.job_id in self.left:
             return JobExists
         return Submitted(s.job_id, is_new=True)
 
@@ -370,7 +372,8 @@ class Jobs(Machine):
         assert all(self.jobs[i].is_over for i in gone)
         assert len(gone) == max(0, sum(job.is_over for job in self.jobs.values()) - KEEP)
         for job_id in gone:
-            del self.jobs[job_id]
+            if self.jobs.pop(job_id).has_result:
+                self.left.add(job_id)
 
     def end(self, job: Known, outcome: str) -> None:
         job.state, job.is_held = outcome, False
