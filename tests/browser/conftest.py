@@ -187,22 +187,26 @@ async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def page(context: BrowserContext, request: pytest.FixtureRequest) -> AsyncIterator[Page]:
-    """A fresh page that says yes to every question (`context.new_page()` is one that does not). `page.complaints` has
-    what its console said in warnings and errors."""
+    """A fresh page. `page.complaints` has what its console said in warnings and errors."""
     opened = await context.new_page()
     complaints: list[str] = []
     opened.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
     opened.on("pageerror", lambda e: complaints.append(str(e)))
     opened.complaints = complaints  # type: ignore[attr-defined] # pyright: ignore
-    await opened.add_init_script(
-        "new MutationObserver(() => document.querySelector('#ask[open] [data-yes]')?.click())"
-        ".observe(document, {subtree: true, attributeFilter: ['open']})"
-    )
     yield opened
     report = getattr(request.node, "report_call", None)
     if report and report.failed:
         ARTEFACTS.mkdir(exist_ok=True)
         await opened.screenshot(path=ARTEFACTS / f"{request.node.name}.png", full_page=True)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def says_yes(page: Page) -> None:
+    """The page says yes to every question, for tests that are not about questions."""
+    await page.add_init_script(
+        "new MutationObserver(() => document.querySelector('#ask[open] [data-yes]')?.click())"
+        ".observe(document, {subtree: true, attributeFilter: ['open']})"
+    )
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -17,7 +17,7 @@ from arqboard.protocol.bulk import BULK, Bulk
 from .conftest import Site, go_live
 from .test_accessibility import violations
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.usefixtures("says_yes")]
 
 
 def boxes(page: Page) -> Locator:

@@ -23,7 +23,7 @@ from arqboard_dashboard.settings import Settings
 
 from .conftest import go_live
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.usefixtures("says_yes")]
 
 
 @dataclass

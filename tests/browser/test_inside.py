@@ -9,7 +9,7 @@ from arqboard.protocol import State
 
 from .conftest import Site, go_live
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.usefixtures("says_yes")]
 
 
 async def test_the_log_grows_while_the_job_runs_and_a_pause_holds_it(page: Page, site: Site) -> None:

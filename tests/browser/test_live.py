@@ -15,7 +15,7 @@ from arqboard.protocol import Job, State
 
 from .conftest import Site, go_live
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.usefixtures("says_yes")]
 
 SHOWN = """Object.fromEntries([...document.querySelectorAll('.job')].map(row => [
     row.dataset.live.slice(4), [row.dataset.state, +row.dataset.v, row.querySelector('progress')?.value ?? null]]))"""
