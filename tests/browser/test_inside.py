@@ -22,7 +22,7 @@ async def test_the_log_grows_while_the_job_runs_and_a_pause_holds_it(page: Page,
         site.stage.steps.put_nowait(number)
         await expect(log).to_contain_text(f"row {number} <b>is in</b>")
 
-    await page.get_by_role("button", name="Pause").click()
+    await page.get_by_role("button", name="Pause", exact=True).click()
     await expect(page.get_by_role("button", name="Resume")).to_be_visible()
     site.stage.steps.put_nowait(3)
     await expect(hero).to_contain_text("Paused before the next chunk")
