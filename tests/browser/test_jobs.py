@@ -17,7 +17,7 @@ from arqboard.protocol.commands import Report, Submission
 from .conftest import Site, go_live
 from .test_accessibility import violations
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.usefixtures("says_yes")]
 
 FIELD = "#add"
 #: Ends when an element has been in the same place for ten frames.
