@@ -3,6 +3,8 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8700
+# So many tests at a time, each with a server of its own; more than there are cores, as most of them wait.
+TESTERS ?= 3
 # The first of these that is new enough; `make run PYTHON=/path/to/python` chooses another.
 PYTHONS := python3 python3.14 python3.13 python3.12 python3.11
 PYTHON ?= $(shell for p in $(PYTHONS); do \
@@ -23,7 +25,7 @@ run: setup  ## Start a Redis, a worker with demo tasks and the dashboard (PORT, 
 setup: $(VENV)/installed  ## Make .venv and install what `make run` needs
 
 test: $(VENV)/installed-dev browser  ## Install what the tests need, and run all of them
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(TESTERS) --dist worksteal
 
 check: $(VENV)/installed-dev  ## Lint and check the types
 	$(BIN)/ruff check

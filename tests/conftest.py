@@ -23,7 +23,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyServer]:
 
 @pytest.fixture(scope="session")
 def redis_url(server: ValkeyServer) -> str:
-    return os.environ.get("ARQBOARD_TEST_REDIS") or f"redis://127.0.0.1:{server.port}/0"
+    if given := os.environ.get("ARQBOARD_TEST_REDIS"):
+        if "PYTEST_XDIST_WORKER" in os.environ:
+            pytest.exit("each test empties the server that ARQBOARD_TEST_REDIS names: make test TESTERS=0", 2)
+        return given
+    return f"redis://127.0.0.1:{server.port}/0"
 
 
 @pytest.fixture

@@ -369,11 +369,13 @@ async def test_ended_workflows_are_forgotten_and_running_ones_kept(
 ) -> None:
     running = await begin(commands, chain(step("a"), step("b")))
     over = [(await commands.begin(Graph.of(group()), keep=1)).job_id for _ in range(4)]
-    infos, _, total = await workflows.page()
-    assert [i.id for i in infos] == [over[3], over[2], running] or total == 3
-    with pytest.raises(WorkflowNotFound):
-        await workflows.get(over[0])
-    assert await redis.exists(commands.keys.nodes(over[0])) == 0
+    kept = {info.id for info in (await workflows.page())[0]}
+    # Which of those that ended in one millisecond goes first is open.
+    assert kept >= {running, over[3]} and len(kept & set(over)) == 2
+    for gone in set(over) - kept:
+        with pytest.raises(WorkflowNotFound):
+            await workflows.get(gone)
+        assert await redis.exists(commands.keys.nodes(gone)) == 0
 
 
 async def test_the_list_pages_by_its_cursor(commands: Commands, workflows: Workflows) -> None:
