@@ -51,8 +51,9 @@ class Flows:
 
     async def view(self, query: FlowQuery) -> FlowsView:
         """A page of the list. Raises ValueError for a bad cursor."""
+        tabs = await self.tabs(query)  # first: what begins meanwhile is then fetched once more, instead of being missed
         found = await self._lists.page(query)
-        return FlowsView(query, found, await self._rows_of(found), await self.tabs(query))
+        return FlowsView(query, found, await self._rows_of(found), tabs)
 
     async def tabs(self, query: FlowQuery) -> FlowTabs:
         """Counts by state, and which rows the first page has now."""

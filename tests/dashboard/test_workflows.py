@@ -12,6 +12,7 @@ from board import Client, MakeClient, form_token
 from arqboard.protocol import Outcome
 from arqboard.protocol.client import Client as Redis
 from arqboard.protocol.commands import Claimed, Commands, Ended, Report, Submission
+from arqboard.protocol.flowlists import FlowLists, FlowPage, FlowQuery
 from arqboard.protocol.graph import Chain, Graph, Group, Part, Step
 from arqboard.protocol.workflows import FlowState, Workflows
 from arqboard_dashboard.appkeys import FLOWS
@@ -214,6 +215,23 @@ async def test_the_tabs_say_when_the_first_page_has_other_rows(client: Client, c
     assert f'data-shows="{re.search(r"""data-top="([^"]+)""", before)[1]}"' in await html(client, "/workflows")  # type: ignore[index]
     await begin(commands, step("a"))
     assert await part(client, "flow-tabs:") != before
+
+
+async def test_what_begins_while_the_list_is_read_is_not_missed(
+    client: Client, commands: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await begin(commands, step("a"))
+    flows, read = client.app[FLOWS], FlowLists.page
+
+    async def page_and_then_another(self: FlowLists, query: FlowQuery) -> FlowPage:
+        found = await read(self, query)
+        await begin(commands, step("a"))
+        return found
+
+    monkeypatch.setattr(FlowLists, "page", page_and_then_another)
+    view = await flows.view(FlowQuery())
+    assert len(view.rows) == 1
+    assert view.tabs.top != (await flows.tabs(FlowQuery())).top
 
 
 # One workflow

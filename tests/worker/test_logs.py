@@ -27,9 +27,10 @@ shop = logging.getLogger("shop")
 
 @pytest.fixture(autouse=True)
 def _shop_lets_info_pass() -> Iterator[None]:
+    was = shop.level
     shop.setLevel(logging.INFO)  # pytest has handlers on the root logger, so its level is left alone
     yield
-    shop.setLevel(logging.NOTSET)
+    shop.setLevel(was)
 
 
 def told(lines: list[LogLine]) -> list[tuple[str, str, str]]:
