@@ -1,4 +1,4 @@
-"""Finds every message of templates and pages and writes it into the catalogues: `make messages`.
+"""Finds every message of templates, pages and the protocol, and writes it into the catalogues: `make messages`.
 
 Beside what gettext marks there are a few places where words stand as data: titles of pages, of places in the sidebar
 and of problems, what an action did, and the words of `|plural('worker')`.
@@ -21,19 +21,25 @@ from babel.messages.pofile import read_po, write_po
 from jinja2 import nodes
 from jinja2.ext import babel_extract
 
+from arqboard.protocol import State
+from arqboard.protocol.acting import Action
+from arqboard.protocol.workflows import FlowState
 from arqboard_dashboard.assets import LOCALE, TEMPLATES
 from arqboard_dashboard.language import OTHERS
 from arqboard_dashboard.render import Renderer
 
 PACKAGE = Path(__file__).parents[1] / "dashboard" / "arqboard_dashboard"
+PROTOCOL = Path(__file__).parents[1] / "worker" / "arqboard" / "protocol"
 ROOT = Path(__file__).parents[1]
-FUNCTIONS = ("gettext", "ngettext", "pgettext", "npgettext", "_", "N_")
+FUNCTIONS = ("gettext", "ngettext", "pgettext", "npgettext", "_", "N_", "Said")
 #: Calls whose argument at this place is shown to people.
 SHOWN: dict[str, int] = {"Place": 1, "Problem": 3, "option": 1}
-#: Dictionaries whose values are.
-TOLD = ("FLASHES",)
+#: Dictionaries and tuples of which everything is.
+TOLD = ("FLASHES", "MISTAKES", "TIME_MISTAKES", "_HTTP")
 #: What the standard library calls answers that have no title of ours.
 PHRASES = [HTTPStatus(status).phrase for status in (400, 403, 404, 405, 408, 413, 415, 422, 503)]
+#: Where a sentence is put together with one of these.
+WORDS = [*State, *FlowState, *Action]
 
 
 class Found(NamedTuple):
@@ -48,8 +54,14 @@ class Found(NamedTuple):
 def all_messages() -> list[Found]:
     """Of templates and of the dashboard's code, each as often as it occurs."""
     found = [message for path in sorted(TEMPLATES.rglob("*.html")) for message in of_template(path)]
-    found += [message for path in sorted(PACKAGE.rglob("*.py")) for message in of_module(path)]
-    return found + [Found("dashboard/arqboard_dashboard/problems.py", 0, phrase) for phrase in PHRASES]
+    found += [
+        message
+        for folder in (PACKAGE, PROTOCOL)
+        for path in sorted(folder.rglob("*.py"))
+        for message in of_module(path)
+    ]
+    found += [Found("dashboard/arqboard_dashboard/problems.py", 0, phrase) for phrase in PHRASES]
+    return found + [Found("worker/arqboard/protocol/job.py", 0, word.value) for word in WORDS]
 
 
 def of_template(path: Path) -> Iterator[Found]:
@@ -80,12 +92,25 @@ def _words_of(node: ast.AST) -> list[ast.expr]:
             place = SHOWN.get(name)
             titles = [keyword.value for keyword in keywords if keyword.arg in ("title", "hint")]
             return [*titles, *(args[place : place + 1] if place is not None else ())]
-        case ast.Assign(targets=[ast.Name(id=name)], value=ast.Dict(values=values)) if name in TOLD:
-            return values
-        case ast.AnnAssign(target=ast.Name(id="_HTTP"), value=ast.Dict(values=values)):
-            return [value.elts[1] for value in values if isinstance(value, ast.Tuple)]
+        case ast.Assign(targets=[ast.Name(id=name)], value=value) if name in TOLD:
+            return _texts_of(value)
+        case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value) if name in TOLD:
+            return _texts_of(value)
         case _:
             return []
+
+
+def _texts_of(value: ast.expr) -> list[ast.expr]:
+    """Values of a dictionary, parts of a tuple; of a pair of code and text (`_HTTP`) the text."""
+    match value:
+        case ast.Dict(values=values):
+            return [text for inner in values for text in _texts_of(inner)]
+        case ast.Tuple(elts=[ast.Constant(value=str(code)), text]) if code.isidentifier():
+            return [text]
+        case ast.Tuple(elts=parts):
+            return [text for part in parts for text in _texts_of(part)]
+        case _:
+            return [value]
 
 
 def _found(file: str, line: int, function: object, message: Any) -> Iterator[Found]:

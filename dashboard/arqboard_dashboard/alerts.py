@@ -13,7 +13,7 @@ from arqboard.protocol import QueueInfo, WorkerInfo
 from arqboard.protocol.system import SystemReader
 
 from .appkeys import ALERTS, OVERVIEW, RENDERER
-from .language import gettext
+from .language import gettext, translated
 from .meters import Meter
 from .overview import Fresh, Overview
 
@@ -72,7 +72,7 @@ def _lagging(workers: Sequence[WorkerInfo]) -> Iterator[Alert]:
 
 def _of_redis(said: str) -> Alert:
     """Its numbers change; it stays the same complaint."""
-    return Alert(f"redis:{re.sub(r'[^a-z]+', '-', said.lower())[:60]}", said, "/system")
+    return Alert(f"redis:{re.sub(r'[^a-z]+', '-', said.lower())[:60]}", translated(said), "/system")
 
 
 async def _read(app: web.Application, _: str) -> str:

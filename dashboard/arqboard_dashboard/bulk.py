@@ -57,7 +57,8 @@ async def undo(request: web.Request) -> web.Response:
     fields = await read_form(request)
     batch = fields.get("batch", "")
     if not is_batch(batch):
-        raise bad_parameter("batch", f'"{batch[:60]}" is not what an action can be undone by')
+        wrong = gettext('"%(text)s" is not what an action can be undone by') % {"text": batch[:60]}
+        raise bad_parameter("batch", wrong)
     undone = await request.app[COMMANDS].undo(batch)
     told = of_undone(undone)
     if is_htmx(request):

@@ -15,8 +15,9 @@ from arqboard.protocol.acting import MAX_PRIORITY, Action, Wish
 from arqboard.protocol.reader import MAX_PAGE
 
 from .guard import read_pairs
+from .language import gettext
 from .listquery import query_of
-from .parameters import MAX_NAME, bad_parameter
+from .parameters import MAX_NAME, bad_parameter, not_among
 from .strictjson import is_text
 
 #: More jobs than this are acted on after their number was typed.
@@ -60,13 +61,14 @@ class BulkForm:
 
 def action_of(text: str) -> Action:
     if text not in set(Action):
-        raise bad_parameter("action", f'"{text[:60]}" can\'t be done to jobs; there are {", ".join(Action)}')
+        raise bad_parameter("action", not_among(text, "action", Action))
     return Action(text)
 
 
 def priority_of(text: str) -> int:
     if text not in {str(n) for n in range(MAX_PRIORITY + 1)}:
-        raise bad_parameter("priority", f'"{text[:60]}" is not a priority; give 0 to {MAX_PRIORITY}, higher first')
+        wrong = gettext('"%(text)s" is not a priority; give 0 to %(most)s, higher first')
+        raise bad_parameter("priority", wrong % {"text": text[:60], "most": MAX_PRIORITY})
     return int(text)
 
 
@@ -74,9 +76,10 @@ def ids_of(ids: Sequence[str]) -> tuple[str, ...]:
     """At most a page of them, each once."""
     found = tuple(dict.fromkeys(ids))
     if len(found) > MAX_PAGE:
-        raise bad_parameter("id", f"{MAX_PAGE} jobs are the most that can be named; more are acted on by a filter")
+        wrong = gettext("%(n)s jobs are the most that can be named; more are acted on by a filter")
+        raise bad_parameter("id", wrong % {"n": MAX_PAGE})
     if any(not job_id or len(job_id) > MAX_NAME or not is_text(job_id) for job_id in found):
-        raise bad_parameter("id", "no job has such an id")
+        raise bad_parameter("id", gettext("no job has such an id"))
     return found
 
 
@@ -85,5 +88,6 @@ def query_of_text(text: str) -> Query:
     try:
         pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=20)
     except ValueError:
-        raise bad_parameter("query", f'"{text[:60]}" names no list of jobs') from None
+        wrong = gettext('"%(text)s" names no list of jobs') % {"text": text[:60]}
+        raise bad_parameter("query", wrong) from None
     return query_of(MultiDict(pairs))

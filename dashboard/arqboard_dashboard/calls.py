@@ -9,6 +9,7 @@ from typing import Any, cast
 from arqboard.protocol import BadArguments, FunctionInfo, Parameter
 
 from .inputs import NUMBER, Input, input_of
+from .language import gettext
 from .strictjson import BadJson, parse
 
 #: Characters of a number at most.
@@ -96,11 +97,11 @@ def _converted(how: Input, text: str) -> Any:
                 raise ValueError(str(error)) from None
         case "select":
             if text not in how.choices:
-                raise ValueError(f"has to be one of {', '.join(how.choices)}")
+                raise ValueError(gettext("has to be one of %(names)s") % {"names": ", ".join(how.choices)})
             return how.choices[text]
         case "number":
             if len(text) > MAX_NUMBER or not NUMBER.fullmatch(text.strip()):
-                raise ValueError("is not a number")
+                raise ValueError(gettext("is not a number"))
             return text.strip()
         case "text" | "textarea":
             return text
@@ -116,7 +117,7 @@ def _place(info: FunctionInfo, values: dict[str, Any], call: FilledCall) -> None
         if parameter.kind in kinds and parameter.name in values:
             call.args.append(values.pop(parameter.name))
         elif parameter.kind in kinds and extra:
-            call.problems[parameter.name] = "is needed too, since further arguments follow it by position"
+            call.problems[parameter.name] = gettext("is needed too, since further arguments follow it by position")
     call.args.extend(extra)
     call.kwargs.update(values)
 
@@ -131,6 +132,7 @@ def _unpacked(info: FunctionInfo, values: dict[str, Any], call: FilledCall) -> l
         elif parameter.kind == "var_keyword" and isinstance(more, dict):
             call.kwargs.update(cast("dict[str, Any]", more))
         elif more is not None:
-            what = "list" if parameter.kind == "var_positional" else "object"
-            call.problems[parameter.name] = f"has to be a JSON {what}"
+            is_list = parameter.kind == "var_positional"
+            wrong = gettext("has to be a JSON list") if is_list else gettext("has to be a JSON object")
+            call.problems[parameter.name] = wrong
     return extra

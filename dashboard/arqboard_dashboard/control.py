@@ -21,6 +21,7 @@ from .jsonviews import Json, iso
 from .listquery import query_of
 from .pages.job import id_of
 from .place import job_resource
+from .queue_board import unknown_queue
 from .submission import known_function
 
 #: Jobs that one request retries at most; the answer says how many are left.
@@ -139,7 +140,7 @@ async def resume_queue(request: web.Request) -> web.Response:
 async def _hold_queue(request: web.Request, *, paused: bool) -> web.Response:
     name, queues = request.match_info["name"], request.app[OVERVIEW].queues
     if name not in {queue.name for queue in await queues.again()}:
-        raise BadInput(f'There is no queue "{name[:60]}".', code="unknown_queue", field="name", status=404)
+        raise unknown_queue(name)
     commands = request.app[COMMANDS]
     await (commands.pause("queue", name) if paused else commands.resume("queue", name))
     return json_answer({"name": name, "paused": paused}, HTTPStatus.ACCEPTED)

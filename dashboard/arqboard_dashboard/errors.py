@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 
 from arqboard.protocol import ArqboardError
+from arqboard.protocol.said import Said
 
 
 class BadInput(ArqboardError):
@@ -28,7 +29,12 @@ class FailureNotFound(ArqboardError):
 
     def __init__(self, name: str) -> None:
         self.name = name
-        super().__init__(f'Nothing is known of failures called "{name}". What has not failed for 90 days is forgotten.')
+        super().__init__(
+            Said(
+                'Nothing is known of failures called "%(name)s". What has not failed for 90 days is forgotten.',
+                name=name,
+            )
+        )
 
 
 class Unreadable(ArqboardError):

@@ -16,9 +16,9 @@ from arqboard.protocol.failures import TIMES_MS, By, Group, GroupPage, Order
 from .errors import FailureNotFound
 from .formats import number
 from .guard import text_of
-from .language import ngettext
+from .language import gettext, ngettext
 from .links import url_part
-from .parameters import MAX_NAME, bad_parameter, choice_of, cursor_of, number_of
+from .parameters import MAX_NAME, bad_parameter, choice_of, cursor_of, not_among, number_of
 from .strictjson import is_text
 from .traces import Trace
 
@@ -44,7 +44,7 @@ class FailuresQuery:
         """From a URL. Raises BadInput, which names the parameter."""
         order = text_of(query, "order") or "last"
         if order not in ORDERS:
-            raise bad_parameter("order", f'"{order[:60]}" is no order; there are {", ".join(ORDERS)}')
+            raise bad_parameter("order", not_among(order, "order", ORDERS))
         page = min(max(1, number_of(query, "page", 1)), MAX_PAGE)
         return cls(choice_of(query, "by", By) or By.FINGERPRINT, window_of(query, "window"), ORDERS[order], page)
 
@@ -223,7 +223,7 @@ def window_of(query: MultiMapping[str], name: str) -> str:
     """One of WINDOWS; "" where it is missing or `all`."""
     text = text_of(query, name) or "all"
     if text != "all" and text not in WINDOWS:
-        raise bad_parameter(name, f'"{text[:60]}" is no time that is counted; there are {", ".join(WINDOWS)}')
+        raise bad_parameter(name, not_among(text, name, WINDOWS))
     return "" if text == "all" else text
 
 
@@ -246,19 +246,29 @@ def count_in(group: Group, window: str) -> int:
 def question(verb: Action, group: Group, window: str) -> str:
     """What is asked before all jobs of a group are hit, with their number."""
     n = count_in(group, window)
+    said = _of_function(verb, n) if group.by is By.FUNCTION else _of_exception(verb, n)
+    return said % {"n": number(n), "what": _named(group)}
+
+
+def _of_exception(verb: Action, n: int) -> str:
     if verb == "retry":
-        said = ngettext("Retry %(n)s job that failed with %(what)s?", "Retry %(n)s jobs that failed with %(what)s?", n)
-    else:
-        said = ngettext(
-            "Delete %(n)s job that failed with %(what)s?", "Delete %(n)s jobs that failed with %(what)s?", n
-        )
-    what = group.type or group.name
+        return ngettext("Retry %(n)s job that failed with %(what)s?", "Retry %(n)s jobs that failed with %(what)s?", n)
+    return ngettext("Delete %(n)s job that failed with %(what)s?", "Delete %(n)s jobs that failed with %(what)s?", n)
+
+
+def _of_function(verb: Action, n: int) -> str:
+    if verb == "retry":
+        return ngettext("Retry %(n)s job that failed in %(what)s?", "Retry %(n)s jobs that failed in %(what)s?", n)
+    return ngettext("Delete %(n)s job that failed in %(what)s?", "Delete %(n)s jobs that failed in %(what)s?", n)
+
+
+def _named(group: Group) -> str:
     if group.by is By.FUNCTION:
-        what = f"{group.name}"
-        said = said.replace("failed with", "failed in")
-    elif group.frame and group.by is By.FINGERPRINT:
-        what = f"{what} at {group.frame}"
-    return said % {"n": number(n), "what": what}
+        return group.name
+    what = group.type or group.name
+    if group.by is not By.FINGERPRINT or not group.frame:
+        return what
+    return gettext("%(error)s at %(place)s") % {"error": what, "place": group.frame}
 
 
 def heat(count: int) -> int:

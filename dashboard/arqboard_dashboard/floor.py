@@ -8,7 +8,8 @@ from . import formats, strips
 from .language import gettext
 from .links import url_part
 from .queue_views import SPANS
-from .schedule_views import CATCH_UP_WORDS, Tick, wall
+from .schedule_views import Tick
+from .schedule_words import CATCH_UP_WORDS, wall
 from .views import Look
 from .worker_views import CARD_JOBS, SLOW_LOOP_MS
 

@@ -12,7 +12,8 @@ from arqboard.protocol.workflows import FlowState
 from .dag import Drawing
 from .errors import BadInput
 from .guard import text_of
-from .parameters import MAX_LIMIT, MAX_NAME, bad_parameter, choice_of, number_of
+from .language import gettext
+from .parameters import MAX_LIMIT, MAX_NAME, bad_parameter, choice_of, not_among, number_of
 from .workflow_views import ZOOMS, Members, Only, Show
 
 #: Longest id of a workflow that is looked up: its live keys have to fit into what a page can watch.
@@ -30,7 +31,8 @@ def members_of(query: MultiMapping[str]) -> Members | None:
     if opened == "all":
         return Members(None, only, start)
     if not opened.isascii() or not opened.isdigit() or len(opened) > 6:
-        raise bad_parameter("open", f'"{opened[:60]}" is not the number of a step; give one, or "all"')
+        wrong = gettext('"%(text)s" is not the number of a step; give one, or "all"') % {"text": opened[:60]}
+        raise bad_parameter("open", wrong)
     return Members(int(opened), only, start)
 
 
@@ -44,7 +46,7 @@ def zoom_of(query: MultiMapping[str], drawing: Drawing | None) -> int:
     if text in (None, "fit"):
         return _fitting(drawing.width if drawing else 0, LEAST_ZOOM if text is None else min(ZOOMS))
     if text not in {str(zoom) for zoom in ZOOMS}:
-        raise bad_parameter("zoom", f'"{text[:60]}" is not a zoom; there are fit, {", ".join(map(str, ZOOMS))}')
+        raise bad_parameter("zoom", not_among(text, "zoom", ("fit", *ZOOMS)))
     return int(text)
 
 

@@ -14,6 +14,7 @@ from arqboard.protocol import FunctionInfo
 
 from .appkeys import OVERVIEW
 from .errors import BadInput
+from .language import gettext
 from .submission import MAX_DEFER, Options, bad_option, check_defer, check_id, check_queue
 
 MAX_PRIORITY, MAX_TRIES, MAX_UNIQUE = 9, 1000, 200
@@ -34,7 +35,7 @@ async def options_of(
             problems[name] = str(error)
     run_at = values.pop("run_at", None)
     if run_at is not None and values.get("defer_by") is not None:
-        problems["run_at"] = "Either this or a number of seconds: a job starts once."
+        problems["run_at"] = gettext("Either this or a number of seconds: a job starts once.")
     elif run_at is not None:
         values["defer_by"] = run_at
     return Options(**values), problems
@@ -63,10 +64,13 @@ async def _run_at(app: web.Application, _info: FunctionInfo, text: str | None) -
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
-        raise bad_option("run_at", f'"{text[:40]}" is not a date with a time like 2026-01-31T09:30.') from None
+        wrong = gettext('"%(text)s" is not a date with a time like 2026-01-31T09:30.') % {"text": text[:40]}
+        raise bad_option("run_at", wrong) from None
     left = at.replace(tzinfo=at.tzinfo or UTC).timestamp() - app[OVERVIEW].now_ms() / 1000
     if not -GRACE_SECONDS <= left <= MAX_DEFER:
-        raise bad_option("run_at", "This has passed." if left < 0 else "This is more than a year ahead.")
+        raise bad_option(
+            "run_at", gettext("This has passed.") if left < 0 else gettext("This is more than a year ahead.")
+        )
     return max(0.0, left)
 
 
@@ -81,13 +85,14 @@ async def _max_tries(_app: web.Application, _info: FunctionInfo, text: str | Non
 async def _timeout(_app: web.Application, _info: FunctionInfo, text: str | None) -> float | None:
     seconds = None if text is None else _number(text)
     if seconds is not None and not 0 < seconds <= MAX_DEFER:
-        raise bad_option("timeout", f"A time limit has more than 0 and at most {MAX_DEFER} seconds.")
+        wrong = gettext("A time limit has more than 0 and at most %(n)s seconds.") % {"n": MAX_DEFER}
+        raise bad_option("timeout", wrong)
     return seconds
 
 
 async def _unique_key(_app: web.Application, _info: FunctionInfo, text: str | None) -> str | None:
     if text is not None and len(text) > MAX_UNIQUE:
-        raise bad_option("unique_key", f"A unique key has at most {MAX_UNIQUE} characters.")
+        raise bad_option("unique_key", gettext("A unique key has at most %(n)s characters.") % {"n": MAX_UNIQUE})
     return text
 
 
@@ -95,7 +100,8 @@ def _whole(name: str, text: str | None, low: int, high: int) -> int | None:
     if text is None:
         return None
     if not re.fullmatch(r"\d{1,6}", text, re.ASCII) or not low <= int(text) <= high:
-        raise bad_option(name, f'"{text[:20]}" is not a whole number from {low} to {high}.')
+        wrong = gettext('"%(text)s" is not a whole number from %(low)s to %(high)s.')
+        raise bad_option(name, wrong % {"text": text[:20], "low": low, "high": high})
     return int(text)
 
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from arqboard.protocol import FunctionInfo, Parameter
 
 from .inputs import NUMBER, Input, Schema, Widget, as_text, input_of
 from .jsonplace import Path, Place, place_of
+from .language import N_, gettext, translated
 from .new_views import FieldView
 from .prefill import Prefill
 from .shapes import example, shape
 from .strictjson import BadJson, parse
 
-HIDDEN_HINT = "Its value is hidden or was cut where it is stored. Enter it again."
+HIDDEN_HINT = N_("Its value is hidden or was cut where it is stored. Enter it again.")
 #: What native inputs can hold; they drop anything else.
 _SHAPES: Mapping[Widget, str] = {
     "date": r"\d{4}-\d\d-\d\d",
@@ -26,11 +26,11 @@ _SHAPES: Mapping[Widget, str] = {
 }
 #: What texts of these forms look like.
 _FORMAT_HINTS = {
-    "duration": "Like PT1H30M, or 01:30:00.",
-    "uuid": "Like 1b4e28ba-2fa1-4d3a-a3c2-0ab3d9a7e1f0.",
-    "email": "An e-mail address.",
-    "uri": "An address like https://example.com.",
-    "path": "A path as the worker sees it.",
+    "duration": N_("Like PT1H30M, or 01:30:00."),
+    "uuid": N_("Like 1b4e28ba-2fa1-4d3a-a3c2-0ab3d9a7e1f0."),
+    "email": N_("An e-mail address."),
+    "uri": N_("An address like https://example.com."),
+    "path": N_("A path as the worker sees it."),
 }
 
 
@@ -83,7 +83,7 @@ def _field(
         options=empty + list(how.choices),
         error=_placed(error, place),
         place=place,
-        hint=HIDDEN_HINT if name in prefill.hidden and typed is None else _hint(parameter, how),
+        hint=gettext(HIDDEN_HINT) if name in prefill.hidden and typed is None else _hint(parameter, how),
         shape=looks[0],
         example=looks[1],
         minimum=bounds[0],
@@ -121,7 +121,8 @@ def _place(value: str, path: Path | None) -> Place | None:
 
 
 def _placed(error: str, place: Place | None) -> str:
-    return f"{place.said}: {error}" if place and not error.startswith("line ") else error
+    said = translated(error)
+    return f"{place.said}: {said}" if place and not said.startswith(place.said) else said
 
 
 def _looks(parameter: Parameter) -> tuple[str, str]:
@@ -143,12 +144,14 @@ def _default_text(parameter: Parameter) -> str:
 
 def _hint(parameter: Parameter, how: Input) -> str:
     if parameter.kind == "var_positional":
-        return "A JSON list of further arguments."
+        return gettext("A JSON list of further arguments.")
     if parameter.kind == "var_keyword":
-        return "A JSON object of further arguments by name."
+        return gettext("A JSON object of further arguments by name.")
     described = parameter.json_schema.get("description") if how.widget != "json" else None
-    known: Any = described or _FORMAT_HINTS.get(str(how.schema.get("format", "")), "")
-    return str(known)[:300]
+    if described:
+        return str(described)[:300]
+    known = _FORMAT_HINTS.get(str(how.schema.get("format", "")))
+    return gettext(known) if known else ""
 
 
 def _bounds(schema: Schema) -> tuple[str, str, str]:

@@ -12,12 +12,14 @@ from multidict import MultiMapping
 from arqboard.protocol import Attempt, Job, Reader, WorkflowNotFound
 from arqboard.protocol.inside import Child
 from arqboard.protocol.joblog import LogFilter, levelno_of, place_of
+from arqboard.protocol.said import said_by
 from arqboard.protocol.workflows import WorkflowInfo, Workflows
 
 from .appkeys import OVERVIEW, READER, RENDERER, WORKFLOWS
 from .errors import BadInput
 from .guard import text_of
 from .job_views import CHILDREN_SHOWN, FAILED_SHOWN, LOG_SHOWN, Children, ChunkView, FailedChunks, Level, LogView
+from .language import gettext, translated
 from .meters import Meter, some_name
 from .parameters import MAX_NAME, bad_parameter, choice_of
 from .strictjson import is_text
@@ -47,7 +49,7 @@ def searched(query: MultiMapping[str]) -> str:
     """The text that is looked for in a log, "" for none."""
     text = text_of(query, "q") or ""
     if len(text) > MAX_NAME or not is_text(text):
-        raise bad_parameter("q", "no line of a log has such a text")
+        raise bad_parameter("q", gettext("no line of a log has such a text"))
     return text
 
 
@@ -56,7 +58,7 @@ def _place(query: MultiMapping[str], name: str) -> str | None:
     try:
         return None if text is None else place_of(text)
     except ValueError as error:
-        raise bad_parameter(name, str(error)) from None
+        raise bad_parameter(name, translated(said_by(error))) from None
 
 
 # Chunks
@@ -67,11 +69,17 @@ async def chunk_of(reader: Reader, job: Job, text: str | None) -> ChunkView | No
     if text is None:
         return None
     if not text.isascii() or not text.isdigit() or len(text) > 9 or not int(text):
-        raise bad_parameter("chunk", f'"{text[:60]}" is not the number of a chunk; they count from 1')
+        wrong = gettext('"%(text)s" is not the number of a chunk; they count from 1') % {"text": text[:60]}
+        raise bad_parameter("chunk", wrong)
     found = await reader.chunks_at(job.id, [int(text) - 1])
     if not found:
         total = job.chunks.total if job.chunks else 0
-        raise BadInput(f'Job "{job.id}" has no chunk {text}; it has {total}.', code="chunk_not_found", status=404)
+        wrong = gettext('Job "%(id)s" has no chunk %(n)s; it has %(total)s.') % {
+            "id": job.id,
+            "n": text,
+            "total": total,
+        }
+        raise BadInput(wrong, code="chunk_not_found", status=404)
     return ChunkView.of(job, found[0])
 
 
@@ -115,7 +123,8 @@ async def attempt_of(reader: Reader, job: Job, text: str) -> Attempt:
     attempts = await reader.attempts(job)
     found = [attempt for attempt in attempts if str(attempt.number) == text]
     if not found:
-        raise BadInput(f'Job "{job.id}" has no attempt {text[:20]}.', code="attempt_not_found", status=404)
+        wrong = gettext('Job "%(id)s" has no attempt %(n)s.') % {"id": job.id, "n": text[:20]}
+        raise BadInput(wrong, code="attempt_not_found", status=404)
     return found[-1]
 
 

@@ -13,9 +13,10 @@ from .appkeys import COMMANDS, OVERVIEW, READER, RENDERER
 from .errors import BadInput
 from .guard import read_form
 from .inside_parts import failed_of
+from .language import gettext
 from .pages.job import id_of, readable
 from .pages.shell import html_response, is_htmx, see_other
-from .parameters import time_of
+from .parameters import not_among, time_of
 from .place import job_page
 
 UNITS = {"seconds": 1_000, "minutes": 60_000, "hours": 3_600_000, "days": 86_400_000}
@@ -49,7 +50,9 @@ def chosen(form: Mapping[str, str]) -> tuple[Which, list[int]]:
     number = form.get("number", "")
     if number:
         if not number.isascii() or not number.isdigit() or len(number) > 9 or not int(number):
-            raise bad("number", f'"{number[:60]}" is not the number of a chunk; they count from 1')
+            raise bad(
+                "number", gettext('"%(text)s" is not the number of a chunk; they count from 1') % {"text": number[:60]}
+            )
         return "open", [int(number)]
     match form.get("which", ""):
         case "failed":
@@ -57,7 +60,7 @@ def chosen(form: Mapping[str, str]) -> tuple[Which, list[int]]:
         case "waiting":
             return "waiting", []
         case other:
-            raise bad("which", f'"{other[:60]}" is not a kind of chunks; there are failed and waiting')
+            raise bad("which", not_among(other, "which", ("failed", "waiting")))
 
 
 def when(form: Mapping[str, str]) -> tuple[int | None, int]:
@@ -66,13 +69,13 @@ def when(form: Mapping[str, str]) -> tuple[int | None, int]:
         return time_of(form["at"]), 0
     unit = UNITS.get(form.get("unit", "seconds"))
     if unit is None:
-        raise bad("unit", f"there is no such unit; there are {', '.join(UNITS)}")
+        raise bad("unit", not_among(form["unit"], "unit", UNITS))
     try:
         delay_ms = float(form.get("delay") or 0) * unit
         if not 0 <= delay_ms <= MAX_DELAY_MS:
             raise ValueError
     except ValueError:
-        raise bad("delay", "has to be a number from 0 to ten years") from None
+        raise bad("delay", gettext("has to be a number from 0 to ten years")) from None
     return None, round(delay_ms)
 
 

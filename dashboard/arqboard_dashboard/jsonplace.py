@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .language import gettext
+
 #: Lines shown before and after the one that is wrong, and characters of each.
 AROUND = 1
 MAX_LINE = 120
@@ -35,7 +37,7 @@ class Place:
 
     @property
     def said(self) -> str:
-        return f"line {self.line}, column {self.column}"
+        return gettext("line %(line)s, column %(column)s") % {"line": self.line, "column": self.column}
 
 
 def place_at(text: str, offset: int) -> Place:

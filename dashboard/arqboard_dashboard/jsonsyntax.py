@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import re
 
+from .language import N_, gettext
+
 #: How json begins its messages, and what we say instead.
 _WORDS: dict[str, str] = {
-    "Expecting ',' delimiter": "a comma or a closing bracket is missing",
-    "Expecting ':' delimiter": "a colon is missing after the name",
-    "Expecting property name": "a name in double quotes is expected",
-    "Extra data": "there is something after the end of the value",
-    "Unterminated string": "this text has no closing quote",
-    "Invalid control character": "a line break or a tab inside a text is written \\n or \\t",
-    "Invalid \\escape": "a backslash in a text is written \\\\",
-    "Expecting value": "a value is expected",
+    "Expecting ',' delimiter": N_("a comma or a closing bracket is missing"),
+    "Expecting ':' delimiter": N_("a colon is missing after the name"),
+    "Expecting property name": N_("a name in double quotes is expected"),
+    "Extra data": N_("there is something after the end of the value"),
+    "Unterminated string": N_("this text has no closing quote"),
+    "Invalid control character": N_("a line break or a tab inside a text is written \\n or \\t"),
+    "Invalid \\escape": N_("a backslash in a text is written \\\\"),
+    "Expecting value": N_("a value is expected"),
 }
+#: These say themselves that the text is over.
+_OF_ENDS = (_WORDS["Extra data"], _WORDS["Unterminated string"])
 _PYTHON = {"True": "true", "False": "false", "None": "null"}
 
 
@@ -26,7 +30,7 @@ def explain(error: json.JSONDecodeError) -> tuple[str, int]:
     if text[at : at + 1] in ("}", "]") and before >= 0 and text[before] == ",":
         at = before  # Python 3.13 says the place of the comma itself, older ones what follows
     if text[at : at + 1] == "," and re.match(r",\s*[}\]]", text[at:]) and before >= 0:
-        return "a comma with nothing after it", at
+        return gettext("a comma with nothing after it"), at
     return _at_character(text[at:]) or _in_words(error.msg, is_end=at >= len(text.rstrip())), at
 
 
@@ -34,15 +38,17 @@ def _at_character(rest: str) -> str:
     """What people bring along from other languages."""
     word = re.match(r"True\b|False\b|None\b", rest)
     if word:
-        return f"JSON writes {_PYTHON[word[0]]}, not {word[0]}"
+        return gettext("JSON writes %(json)s, not %(python)s") % {"json": _PYTHON[word[0]], "python": word[0]}
     if rest.startswith("'"):
-        return "JSON texts are in double quotes, not in single ones"
+        return gettext("JSON texts are in double quotes, not in single ones")
     if rest.startswith(("//", "/*", "#")):
-        return "JSON has no comments"
+        return gettext("JSON has no comments")
     return ""
 
 
 def _in_words(message: str, *, is_end: bool) -> str:
     said = next((words for begins, words in _WORDS.items() if message.startswith(begins)), "")
-    said = said or message[:1].lower() + message[1:]
-    return f"the text ends here, and {said}" if is_end and not said.startswith(("this text", "there is")) else said
+    if not said:
+        return message[:1].lower() + message[1:]
+    shown = gettext(said)
+    return shown if not is_end or said in _OF_ENDS else gettext("the text ends here, and %(what)s") % {"what": shown}

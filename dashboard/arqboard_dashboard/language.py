@@ -14,6 +14,8 @@ from functools import cache, lru_cache, wraps
 from gettext import GNUTranslations, NullTranslations
 from typing import TypeVar
 
+from arqboard.protocol.said import Said
+
 from .assets import LOCALE
 
 R = TypeVar("R")
@@ -65,6 +67,16 @@ def npgettext(context: str, one: str, many: str, count: float) -> str:
     if language == ENGLISH:
         return one if count == 1 else many
     return catalogue(language).npgettext(context, one, many, int(count))
+
+
+def translated(text: str) -> str:
+    """What the protocol or a table of ours says in English, in the language that is spoken."""
+    if _spoken.get() == ENGLISH or not text:
+        return text
+    if not isinstance(text, Said):
+        return gettext(text)
+    values = {name: translated(value) if isinstance(value, Said) else value for name, value in text.values.items()}
+    return gettext(text.template) % values if values else gettext(text.template)
 
 
 def N_(message: str) -> str:  # noqa: N802 - its name in every program that uses gettext

@@ -8,10 +8,12 @@ from multidict import MultiMapping
 
 from arqboard.protocol import Query, State
 from arqboard.protocol.listing import Sort
+from arqboard.protocol.said import said_by
 from arqboard.protocol.search import Search, SearchError, parse
 
 from .guard import text_of
-from .parameters import bad_parameter, choice_of, cursor_of, limit_of, name_of
+from .language import gettext, translated
+from .parameters import bad_parameter, choice_of, cursor_of, limit_of, name_of, not_among
 from .strictjson import is_text
 from .trends import DEFAULT, WINDOWS, Window
 
@@ -41,7 +43,9 @@ def query_of(query: MultiMapping[str]) -> Query:
         return replace(_filters_of(query), q=text).settled()
     except SearchError as error:
         wrong = text[error.start : error.end]
-        raise bad_parameter("q", f'{error} (at character {error.start + 1}: "{wrong[:60]}")') from None
+        at = gettext('%(why)s (at character %(n)s: "%(text)s")')
+        said = {"why": translated(said_by(error)), "n": error.start + 1, "text": wrong[:60]}
+        raise bad_parameter("q", at % said) from None
 
 
 def asked_of(query: MultiMapping[str]) -> Asked:
@@ -65,7 +69,7 @@ def window_of(query: MultiMapping[str]) -> Window:
     """The window of tiles and charts. Raises BadInput."""
     name = text_of(query, "window") or DEFAULT
     if name not in WINDOWS:
-        raise bad_parameter("window", f'"{name[:60]}" is not a window; there are {", ".join(WINDOWS)}')
+        raise bad_parameter("window", not_among(name, "window", WINDOWS))
     return WINDOWS[name]
 
 
@@ -85,5 +89,5 @@ def _filters_of(query: MultiMapping[str]) -> Query:
 def _search_text(query: MultiMapping[str], name: str) -> str:
     text = text_of(query, name) or ""
     if not is_text(text):
-        raise bad_parameter(name, "a search is text")
+        raise bad_parameter(name, gettext("a search is text"))
     return text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TypeVar
@@ -11,6 +12,7 @@ from multidict import MultiMapping
 
 from .errors import BadInput
 from .guard import text_of
+from .language import gettext
 from .strictjson import is_text
 
 #: Rows of a page at most, and without a word about it.
@@ -28,14 +30,14 @@ def choice_of(query: MultiMapping[str], name: str, choices: type[Choice]) -> Cho
     for choice in choices:
         if choice == text:
             return choice
-    raise bad_parameter(name, f'"{text[:60]}" is not a {name}; there are {", ".join(choices)}')
+    raise bad_parameter(name, not_among(text, name, choices))
 
 
 def name_of(query: MultiMapping[str], name: str) -> str | None:
     """A name that something can have."""
     text = text_of(query, name)
     if text is not None and (len(text) > MAX_NAME or not is_text(text)):
-        raise bad_parameter(name, f"no {name} has such a name")
+        raise bad_parameter(name, gettext("no %(what)s has such a name") % {"what": name})
     return text
 
 
@@ -45,7 +47,8 @@ def limit_of(query: MultiMapping[str], name: str = "limit", *, default: int = LI
     if text is None:
         return default
     if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or int(text) == 0:
-        raise bad_parameter(name, f'"{text[:60]}" is not a number of rows; give 1 to {most}')
+        wrong = gettext('"%(text)s" is not a number of rows; give 1 to %(most)s')
+        raise bad_parameter(name, wrong % {"text": text[:60], "most": most})
     return min(int(text), most)
 
 
@@ -55,7 +58,7 @@ def number_of(query: MultiMapping[str], name: str, default: int = 0) -> int:
     if text is None:
         return default
     if not re.fullmatch(r"\d{1,9}", text, re.ASCII):
-        raise bad_parameter(name, f'"{text[:60]}" is not a number from 0 on')
+        raise bad_parameter(name, gettext('"%(text)s" is not a number from 0 on') % {"text": text[:60]})
     return int(text)
 
 
@@ -66,7 +69,8 @@ def cursor_of(query: MultiMapping[str], name: str = "after") -> str | None:
         return None
     if len(text) > MAX_NAME or not re.fullmatch(r"-?[0-9]{1,15}~.+", text, re.DOTALL) or not is_text(text):
         told = "next" if name == "after" else "previous"
-        raise bad_parameter(name, f'"{text[:60]}" is not a place in the list; take it from the `{told}` of a page')
+        wrong = gettext('"%(text)s" is not a place in the list; take it from the `%(told)s` of a page')
+        raise bad_parameter(name, wrong % {"text": text[:60], "told": told})
     return text
 
 
@@ -76,7 +80,14 @@ def time_of(text: str, name: str = "at") -> int:
         found = datetime.fromisoformat(text)
         return round((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * 1000)
     except (ValueError, OverflowError):
-        raise bad_parameter(name, f'"{text[:60]}" is not a time; it looks like 2026-11-28T17:00') from None
+        wrong = gettext('"%(text)s" is not a time; it looks like 2026-11-28T17:00') % {"text": text[:60]}
+        raise bad_parameter(name, wrong) from None
+
+
+def not_among(text: str, name: str, choices: Iterable[object]) -> str:
+    """That this is none of the words that a parameter can be."""
+    wrong = gettext('"%(text)s" is not a %(name)s; there are %(names)s')
+    return wrong % {"text": text[:60], "name": name, "names": ", ".join(map(str, choices))}
 
 
 def bad_parameter(name: str, message: str) -> BadInput:

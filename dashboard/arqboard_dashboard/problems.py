@@ -31,6 +31,7 @@ from arqboard.protocol import (
 )
 from arqboard.protocol.errors import ScheduleInUse, ScheduleNotFound
 from arqboard.protocol.keybrowser import KeyNotFound
+from arqboard.protocol.said import said_by
 from arqboard.protocol.savedviews import TooManyViews
 
 from .errors import BadInput, FailureNotFound, Refused, Unreadable
@@ -95,7 +96,7 @@ def is_away(error: Exception) -> bool:
 
 
 def _of_ours(error: ArqboardError) -> Problem:
-    message = str(error)
+    message = said_by(error)
     match error:
         case JobNotFound():
             return Problem(404, "job_not_found", message, "No such job")

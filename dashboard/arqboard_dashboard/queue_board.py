@@ -11,6 +11,7 @@ from arqboard.protocol.client import Client
 from arqboard.protocol.queues import FunctionDepth, QueueCounts, read_function_depths
 
 from .errors import BadInput
+from .language import gettext
 from .overview import Fresh
 from .queue_history import QueueHistory
 from .queue_views import SPANS, ChartBucket, QueueCharts, QueuePage, QueueRow, QueuesView, Span
@@ -76,7 +77,8 @@ class QueueBoard:
 
 
 def unknown_queue(name: str) -> BadInput:
-    return BadInput(f'There is no queue "{name[:60]}".', code="unknown_queue", field="name", status=404)
+    wrong = gettext('There is no queue "%(name)s".') % {"name": name[:60]}
+    return BadInput(wrong, code="unknown_queue", field="name", status=404)
 
 
 def _row(info: QueueInfo, workers: Sequence[WorkerInfo], minutes: list[QueueCounts], now: int) -> QueueRow:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import lru_cache
 from statistics import median
 from typing import Any, Literal, cast
 
-from arqboard.protocol import Job, Unreadable, timezones
+from arqboard.protocol import Job, Unreadable
 from arqboard.protocol.arqcron import ArqCron
-from arqboard.protocol.catchup import CatchUp
 from arqboard.protocol.schedule import At, Crontab, Every, Spec, upcoming
 from arqboard.protocol.schedule_record import RunOutcome, ScheduleInfo, ScheduleRun
 
+from .schedule_words import spec_words
 from .worker_views import members_of
 
 #: Times to come that are shown.
@@ -101,11 +100,7 @@ class ScheduleRow:
 
     @property
     def words(self) -> str:
-        """When it runs. The zone stands beside it, so it is not said twice."""
-        if isinstance(self.info.spec, At):
-            return f"Once, on {wall(self.info.spec.when_ms, 'UTC')}"
-        text = self.info.description.removesuffix(f", {self.zone}")
-        return text[:1].upper() + text[1:]
+        return spec_words(self.info.spec)
 
     @property
     def is_over(self) -> bool:
@@ -177,31 +172,12 @@ class SchedulesView:
         return members_of(sorted(row.name if isinstance(row, ScheduleRow) else row.id for row in self.rows))
 
 
-CATCH_UP_WORDS = {
-    CatchUp.ONE: "runs the latest tick that was missed",
-    CatchUp.SKIP: "skips ticks that are more than a minute late",
-    CatchUp.ALL: "runs every tick that was missed",
-}
-
-
 def ticks_of(runs: Sequence[ScheduleRun], jobs: Mapping[str, Job | Unreadable | None]) -> list[Tick]:
     return [Tick(run, found if isinstance(found := jobs.get(run.job), Job) else None) for run in runs]
 
 
 def zone_of(spec: Spec) -> str:
     return spec.tz if isinstance(spec, (Crontab, ArqCron)) else "UTC"
-
-
-def wall(ms: int, zone: str, now: int | None = None, *, seconds: bool = False) -> str:
-    """What a clock there shows: `Mon 30 Nov, 09:00`; the year unless it is that of `now`; seconds where there are."""
-    tz = timezones.zone(zone)
-    try:
-        moment = datetime.fromtimestamp(ms / 1000, tz)
-    except (ValueError, OverflowError, OSError):
-        return "a time that no calendar has"
-    time = f"{moment:%H:%M:%S}" if seconds or moment.second else f"{moment:%H:%M}"
-    year = "" if now is not None and datetime.fromtimestamp(now / 1000, tz).year == moment.year else f" {moment.year}"
-    return f"{moment:%a} {moment.day} {moment:%b}{year}, {time}"
 
 
 @lru_cache(maxsize=1000)

@@ -12,6 +12,7 @@ from arqboard.protocol.signature import MAX_DEPTH
 
 from .jsonplace import Place, place_at
 from .jsonsyntax import explain
+from .language import gettext
 
 #: A number with more digits than this is no quantity.
 MAX_DIGITS = 100
@@ -45,7 +46,7 @@ def parse(text: str | bytes, *, max_depth: int = MAX_DEPTH) -> Any:
     except _Constant:
         raise _no_constant_in(text) from None
     except RecursionError:
-        raise BadJson(f"it is nested more than {max_depth} levels deep") from None
+        raise BadJson(gettext("it is nested more than %(n)s levels deep") % {"n": max_depth}) from None
     if "\\u" in text:
         _check_text(value)
     return value
@@ -74,7 +75,7 @@ def _decoded(text: str | bytes) -> str:
     try:
         return text.decode()
     except UnicodeDecodeError as error:
-        raise BadJson(f"byte {error.start + 1} is not UTF-8") from None
+        raise BadJson(gettext("byte %(n)s is not UTF-8") % {"n": error.start + 1}) from None
 
 
 def _check_depth(text: str, max_depth: int) -> None:
@@ -82,7 +83,7 @@ def _check_depth(text: str, max_depth: int) -> None:
     for token in _TOKENS.finditer(text):
         depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(token[0], 0)
         if depth > max_depth:
-            raise BadJson(f"it is nested more than {max_depth} levels deep")
+            raise BadJson(gettext("it is nested more than %(n)s levels deep") % {"n": max_depth})
 
 
 class _Constant(Exception):
@@ -95,21 +96,28 @@ def _no_constant(name: str) -> NoReturn:
 
 def _no_constant_in(text: str) -> BadJson:
     found = next(match for match in _CONSTANTS.finditer(text) if match["constant"])
-    return BadJson(f"{found['constant']} is not a JSON number", place_at(text, found.start()))
+    return BadJson(
+        gettext("%(text)s is not a JSON number") % {"text": found["constant"]}, place_at(text, found.start())
+    )
+
+
+def _too_many_digits(text: str) -> BadJson:
+    wrong = gettext("a number has %(n)s digits; %(most)s are the most")
+    return BadJson(wrong % {"n": len(text), "most": MAX_DIGITS})
 
 
 def _integer(text: str) -> int:
     if len(text) > MAX_DIGITS:
-        raise BadJson(f"a number has {len(text)} digits; {MAX_DIGITS} are the most")
+        raise _too_many_digits(text)
     return int(text)
 
 
 def _number(text: str) -> float:
     if len(text) > MAX_DIGITS:
-        raise BadJson(f"a number has {len(text)} digits; {MAX_DIGITS} are the most")
+        raise _too_many_digits(text)
     value = float(text)
     if math.isinf(value):
-        raise BadJson(f"the number {text} is too large")
+        raise BadJson(gettext("the number %(text)s is too large") % {"text": text})
     return value
 
 
@@ -117,14 +125,14 @@ def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name in found:
-            raise BadJson(f'the key "{name[:60]}" is there twice')
+            raise BadJson(gettext('the key "%(name)s" is there twice') % {"name": name[:60]})
         found[name] = value
     return found
 
 
 def _check_text(value: Any) -> None:
     if not all(map(is_text, _texts(value))):
-        raise BadJson("it holds half of a surrogate pair (\\ud800 to \\udfff), which is not text")
+        raise BadJson(gettext("it holds half of a surrogate pair (\\ud800 to \\udfff), which is not text"))
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -15,6 +15,7 @@ from arqboard.submitting import find_function
 
 from .appkeys import OVERVIEW
 from .errors import BadInput
+from .language import gettext
 
 #: A year, the longest that a start may lie ahead.
 MAX_DEFER = 366 * 86_400
@@ -61,12 +62,14 @@ class Options:
 
 def check_id(job_id: str | None) -> None:
     if job_id is not None and (not _ID.fullmatch(job_id) or job_id in _TAKEN_IDS):
-        raise bad_option("job_id", "An id has 1 to 128 letters, digits or any of _ . : @ = + -, and is not `new`.")
+        raise bad_option(
+            "job_id", gettext("An id has 1 to 128 letters, digits or any of _ . : @ = + -, and is not `new`.")
+        )
 
 
 def check_defer(defer_by: float | None) -> None:
     if defer_by is not None and not (math.isfinite(defer_by) and 0 <= defer_by <= MAX_DEFER):
-        raise bad_option("defer_by", f"A job can start 0 to {MAX_DEFER} seconds from now.")
+        raise bad_option("defer_by", gettext("A job can start 0 to %(n)s seconds from now.") % {"n": MAX_DEFER})
 
 
 async def check_queue(app: web.Application, info: FunctionInfo, queue: str | None) -> None:
@@ -78,7 +81,8 @@ async def check_queue(app: web.Application, info: FunctionInfo, queue: str | Non
         names = [known.name for known in await queues.again()]
         if queue not in names:
             there_are = ", ".join(names) or ArqKeys.default_queue
-            raise bad_option("queue", f'There is no queue "{queue[:60]}", but {there_are}.')
+            wrong = gettext('There is no queue "%(name)s", but %(names)s.') % {"name": queue[:60], "names": there_are}
+            raise bad_option("queue", wrong)
 
 
 def bad_option(field: str, message: str) -> BadInput:

@@ -14,13 +14,14 @@ from jinja2.runtime import Macro
 from markupsafe import Markup
 
 from arqboard.protocol import Job, State, Unreadable
+from arqboard.protocol.said import said_by
 
 from . import charts, floor, formats
 from .failures_views import WINDOWS, heat
 from .job_views import chunk_legend
 from .jobwords import JOB_FIGURES, JOB_WORDS
 from .jsontree import json_text, json_tree
-from .language import N_, cached_by_language, gettext, ngettext, npgettext, pgettext, spoken
+from .language import N_, cached_by_language, gettext, ngettext, npgettext, pgettext, spoken, translated
 from .links import artefact_url, dom_id, job_api_url, job_url, list_url, log_query, query_string, root_id, url_part
 from .navigation import PLACES
 from .tiles import Tiles, busy_share, used_slots
@@ -108,7 +109,12 @@ def badge_state(job: Job, state: str) -> str:
 
 def called(job: Job | Unreadable) -> str:
     """What a screen reader, and a question before an action, call a job."""
-    return f"{job.function} {job.id}" if isinstance(job, Job) else f"unreadable job {job.id}"
+    return f"{job.function} {job.id}" if isinstance(job, Job) else gettext("unreadable job %(id)s") % {"id": job.id}
+
+
+def said(text: str | Exception) -> str:
+    """What the protocol or one of its errors says, in the language that is spoken."""
+    return translated(text if isinstance(text, str) else said_by(text))
 
 
 def percent_of(job: Job) -> float | None:
@@ -154,7 +160,7 @@ FILTERS: dict[str, Any] = {
     "brief": formats.brief, "rate": formats.rate, "percent": formats.percent, "clock": formats.clock,
     "iso": formats.iso, "plural": formats.plural, "call_text": formats.call_text, "one_line": formats.one_line,
     "json_html": formats.json_html, "tail": formats.tail, "first_line": formats.first_line, "dom_id": dom_id,
-    "url_part": url_part, "query_string": query_string, "bytes": formats.size, **JOB_FIGURES,
+    "url_part": url_part, "query_string": query_string, "bytes": formats.size, "said": said, **JOB_FIGURES,
 }  # fmt: skip
 GLOBALS: dict[str, Any] = {
     **floor.GLOBALS,

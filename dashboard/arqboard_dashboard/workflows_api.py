@@ -12,6 +12,7 @@ from arqboard.composing import MAX_JSON_DEPTH
 from arqboard.composing import begin as begin_workflow
 from arqboard.protocol import BadWorkflow, QueueInfo, Unreadable, WorkflowNotFound
 from arqboard.protocol.commands import Submitted
+from arqboard.protocol.said import said_by
 from arqboard.protocol.workflows import FlowState, NodeInfo, WorkflowInfo, Workflows
 
 from .api import idempotency_key, json_answer, json_body
@@ -142,7 +143,7 @@ async def _readable(reader: Workflows, workflow_id: str) -> WorkflowInfo:
     try:
         return await reader.get(workflow_id)
     except ValueError as error:
-        raise UnreadableRecord(str(error)) from None
+        raise UnreadableRecord(said_by(error)) from None
 
 
 # What is told

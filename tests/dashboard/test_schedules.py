@@ -18,7 +18,8 @@ from arqboard.protocol.schedule_record import RunOutcome, ScheduleInfo, Schedule
 from arqboard.protocol.schedules import Schedules
 from arqboard_dashboard.appkeys import SCHEDULE_BOARD
 from arqboard_dashboard.fragments import METERS_OF_PAGES
-from arqboard_dashboard.schedule_views import ScheduleRow, Tick, wall
+from arqboard_dashboard.schedule_views import ScheduleRow, Tick
+from arqboard_dashboard.schedule_words import wall
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from jinja2 import TemplateError
 from markupsafe import escape
 
 from ..appkeys import ADMITTED, OVERVIEW
-from ..language import gettext
+from ..language import gettext, translated
 from ..place import base, inner_path
 from ..problems import Problem
 from ..views import ErrorView
@@ -26,8 +26,8 @@ async def error_page(request: web.Request, problem: Problem) -> web.Response:
     view = ErrorView(
         status=problem.status,
         title=gettext(problem.title or HTTPStatus(problem.status).phrase),
-        message=gettext(problem.message),
-        hint=gettext(problem.hint) if problem.hint else "",
+        message=translated(problem.message),
+        hint=translated(problem.hint),
         retry_seconds=problem.retry_seconds,
         back=_back(request),
     )
@@ -43,10 +43,10 @@ async def error_page(request: web.Request, problem: Problem) -> web.Response:
 
 def _toast(request: web.Request, problem: Problem) -> web.Response:
     try:
-        note = render_part(request, "partials/toast.html", message=problem.message, is_bad=True)
+        note = render_part(request, "partials/toast.html", message=translated(problem.message), is_bad=True)
     except TemplateError as error:
         log.error("the note of an error failed", exc_info=error)
-        note = str(escape(problem.message))
+        note = str(escape(translated(problem.message)))
     response = html_response(note, problem.status)
     response.headers.update({"HX-Retarget": "#toasts", "HX-Reswap": "beforeend", **problem.headers})
     return response

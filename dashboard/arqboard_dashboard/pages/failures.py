@@ -11,12 +11,13 @@ from aiohttp import web
 from arqboard.protocol import Job, Page, Reader, State, Unreadable
 from arqboard.protocol.failing import Acted, Action
 from arqboard.protocol.failures import Group
+from arqboard.protocol.said import Said
 
 from ..appkeys import FAILURE_COMMANDS, FAILURES, FEED, OVERVIEW, READER, RENDERER
 from ..errors import FailureNotFound
 from ..failures_views import GROUPS, FailuresQuery, FailuresView, GroupQuery, GroupView
 from ..guard import read_form
-from ..language import ngettext
+from ..language import gettext, ngettext
 from ..meters import Meter
 from ..parameters import LIMIT
 from ..place import base
@@ -127,7 +128,9 @@ async def jobs_of(app: web.Application, query: GroupQuery) -> Page:
     index = app[FAILURES].index(query.by, query.name)
     ids, cursor, total = await reader.ids(index, LIMIT, query.after, (since, float("inf")))
     rows = await reader.many(ids)
-    jobs = [row if row is not None else Unreadable(i, "it has no record") for i, row in zip(ids, rows, strict=True)]
+    jobs = [
+        row if row is not None else Unreadable(i, Said("it has no record")) for i, row in zip(ids, rows, strict=True)
+    ]
     return Page(jobs, str(cursor) if cursor else None, total)
 
 
@@ -144,7 +147,7 @@ async def deployed(reader: Reader) -> int | None:
 
 
 def _title(group: Group) -> str:
-    return f"{group.type or group.name} · Failures"[:120]
+    return f"{group.type or group.name} · {gettext('Failures')}"[:120]
 
 
 # What is live

@@ -7,6 +7,7 @@ import asyncio
 from aiohttp import web
 
 from arqboard.protocol import Job, JobNotFound, Reader, Unreadable
+from arqboard.protocol.said import Said
 
 from ..appkeys import READER
 from ..errors import Unreadable as UnreadableRecord
@@ -48,6 +49,6 @@ async def readable(reader: Reader, job_id: str) -> Job:
         case Job() as found:
             return found
         case Unreadable(why=why):
-            raise UnreadableRecord(f'The record of job "{job_id}" can\'t be read: {why}.')
+            raise UnreadableRecord(Said('The record of job "%(id)s" can\'t be read: %(why)s.', id=job_id, why=why))
         case None:
             raise JobNotFound(job_id)

@@ -15,6 +15,7 @@ from ..bulk import bulks_of
 from ..fragments import tabs_of
 from ..guard import text_of
 from ..jobs_views import JobsView
+from ..language import gettext
 from ..links import list_url
 from ..listquery import Asked, asked_of
 from ..parameters import MAX_NAME
@@ -114,4 +115,4 @@ def _is_first_run(query: Query, found: Page | None, position: int) -> bool:
 
 
 def _title(query: Query) -> str:
-    return f"{query.state.value.capitalize()} jobs" if query.state else "Jobs"
+    return f"{gettext(query.state.value.capitalize())} · {gettext('Jobs')}" if query.state else "Jobs"

@@ -10,10 +10,12 @@ from aiohttp import web
 
 from arqboard.protocol import FunctionInfo, JobExists
 from arqboard.protocol.commands import Submitted
+from arqboard.protocol.said import said_by
 from arqboard.submitting import submit
 
 from ..appkeys import COMMANDS, OVERVIEW, READER
 from ..guard import read_form, text_of
+from ..language import translated
 from ..meters import Meter
 from ..newjob import Filled, Judged, judge, touched_of, view_of
 from ..offers import check_offer, check_recent, read_offer, read_recent
@@ -51,7 +53,7 @@ async def create(request: web.Request) -> web.Response:
     try:
         done = await _submit(request, info, judged, typed)
     except JobExists as error:
-        judged.problems["opt.job_id"] = str(error)
+        judged.problems["opt.job_id"] = translated(said_by(error))
         return await _refused(request, info, typed, judged, HTTPStatus.CONFLICT)
     return see_other(request, job_page(request.app, done.job_id), "submitted" if done.is_new else "repeated")
 

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from ..auth import cookie_path, safe_next
 from ..guard import is_https, read_form
-from ..language import N_
+from ..language import N_, gettext
 from ..parameters import bad_parameter
 from ..preference_views import PreferencesView
 from ..preferences import FOREVER, NAMES, PREFIX, is_choice, language_of
@@ -27,7 +27,8 @@ async def choose(request: web.Request) -> web.Response:
     chosen = {name: form[name] for name in NAMES if name in form}
     for name, value in chosen.items():
         if not is_choice(name, value):
-            raise bad_parameter(name, f'"{value[:60]}" can\'t be chosen as {name}')
+            wrong = gettext('"%(text)s" can\'t be chosen as %(name)s') % {"text": value[:60], "name": name}
+            raise bad_parameter(name, wrong)
     came_from = urlsplit(request.headers.get("Referer", ""))
     going = form.get("next") or f"{came_from.path}?{came_from.query}".rstrip("?")
     response = see_other(request, safe_next(request, going), "chosen" if "zone" in chosen else "")

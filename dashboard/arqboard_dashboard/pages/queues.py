@@ -9,8 +9,9 @@ from aiohttp import web
 from ..appkeys import COMMANDS, OVERVIEW, QUEUE_BOARD, RENDERER
 from ..errors import BadInput
 from ..guard import text_of
+from ..language import gettext
 from ..meters import Meter, some_name
-from ..parameters import bad_parameter
+from ..parameters import bad_parameter, not_among
 from ..queue_views import SPANS, QueueRow, Span
 from ..submission import known_function
 from .acted import back, replaces
@@ -26,7 +27,7 @@ async def queue(request: web.Request) -> web.Response:
     """One queue; `span` is what its charts cover."""
     name, span = request.match_info["name"], _span(text_of(request.query, "span"))
     view = await request.app[QUEUE_BOARD].page(name, span)
-    return await page(request, "pages/queue.html", view, active="queues", title=f"{name} · queue"[:120])
+    return await page(request, "pages/queue.html", view, active="queues", title=f"{name} · {gettext('queue')}"[:120])
 
 
 async def pause(request: web.Request) -> web.Response:
@@ -73,7 +74,7 @@ async def _functions_shown(request: web.Request, flash: str) -> web.Response:
 
 def _span(text: str | None) -> Span:
     if text is not None and text not in SPANS:
-        raise bad_parameter("span", f'"{text[:60]}" is no span; there are {", ".join(SPANS)}')
+        raise bad_parameter("span", not_among(text, "span", SPANS))
     return text or "1h"
 
 

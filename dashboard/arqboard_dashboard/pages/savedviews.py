@@ -13,6 +13,7 @@ from arqboard.protocol.savedviews import MAX_NAME, MAX_QUERY, SavedView
 from ..appkeys import SAVED_VIEWS
 from ..errors import BadInput
 from ..guard import read_form
+from ..language import gettext
 from ..links import query_string
 from ..listquery import asked_of
 from ..parameters import bad_parameter
@@ -31,7 +32,7 @@ async def save(request: web.Request) -> web.Response:
     form = await read_form(request)
     name, query = _name_in(form), _canonical(form.get("query", ""))
     if query is None:
-        raise bad_parameter("query", "this is no list of jobs")
+        raise bad_parameter("query", gettext("this is no list of jobs"))
     await request.app[SAVED_VIEWS].save(name, query)
     return see_other(request, _list(request, query), "view_saved")
 
@@ -46,7 +47,7 @@ async def delete(request: web.Request) -> web.Response:
 def _name_in(form: Mapping[str, str]) -> str:
     name = " ".join(form.get("name", "").split())
     if not name or len(name) > MAX_NAME or not name.isprintable() or not is_text(name):
-        raise bad_parameter("name", f"a view has a name of at most {MAX_NAME} characters")
+        raise bad_parameter("name", gettext("a view has a name of at most %(n)s characters") % {"n": MAX_NAME})
     return name
 
 

@@ -6,9 +6,11 @@ from aiohttp import web
 
 from arqboard.protocol import Unreadable
 from arqboard.protocol.errors import BadSchedule, ScheduleNotFound
+from arqboard.protocol.said import said_by
 
 from ..appkeys import OVERVIEW, RENDERER, SCHEDULE_BOARD, SCHEDULES
 from ..errors import Unreadable as UnreadableRecord
+from ..language import gettext
 from ..meters import Meter, some_name
 from ..place import base, job_page
 from ..schedule_views import ScheduleRow
@@ -23,7 +25,9 @@ async def schedules(request: web.Request) -> web.Response:
 
 async def schedule(request: web.Request) -> web.Response:
     row = await _readable(request.app, request.match_info["name"])
-    return await page(request, "pages/schedule.html", row, active="schedules", title=f"{row.name} · schedule"[:120])
+    return await page(
+        request, "pages/schedule.html", row, active="schedules", title=f"{row.name} · {gettext('schedule')}"[:120]
+    )
 
 
 async def run(request: web.Request) -> web.Response:
@@ -73,7 +77,7 @@ async def _readable(app: web.Application, name: str) -> ScheduleRow:
     try:
         return await app[SCHEDULE_BOARD].page(name)
     except BadSchedule as error:
-        raise UnreadableRecord(str(error)) from error
+        raise UnreadableRecord(said_by(error)) from error
 
 
 # Live parts

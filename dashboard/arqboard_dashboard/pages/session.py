@@ -26,7 +26,7 @@ async def login(request: web.Request) -> web.Response:
     wait = gate.attempts.wait_seconds(address)
     if wait:
         raise Refused(
-            f"Too many wrong passwords from your address. Try again in {wait} s.",
+            gettext("Too many wrong passwords from your address. Try again in %(n)s s.") % {"n": wait},
             code="too_many_attempts", status=HTTPStatus.TOO_MANY_REQUESTS, headers={"Retry-After": str(wait)},
         )  # fmt: skip
     going = safe_next(request, form.get("next", ""))

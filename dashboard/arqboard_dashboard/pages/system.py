@@ -13,6 +13,7 @@ from aiohttp import web
 from ..api import json_answer
 from ..appkeys import FEED, HUB, KEY_COUNTING, OVERVIEW, RENDERER, SETTINGS, STARTED, STORED, SYSTEM
 from ..jsonviews import iso
+from ..language import gettext
 from ..meters import Meter
 from ..place import base
 from ..settings import Settings
@@ -81,10 +82,10 @@ def effective(settings: Settings) -> list[Setting]:
         Setting("redis_url", settings.redis_shown),
         Setting("prefix", settings.prefix),
         Setting("base", settings.base or "/"),
-        Setting("protected by", " and ".join(ways) or "nothing: it listens on this machine only"),
+        Setting(gettext("protected by"), ", ".join(ways) or gettext("nothing: it listens on this machine only")),
         Setting("session_hours", f"{settings.session_hours:g}"),
-        Setting("allowed_hosts", ", ".join(settings.allowed_hosts) or "this machine"),
-        Setting("trusted_origins", ", ".join(settings.trusted_origins) or "its own"),
+        Setting("allowed_hosts", ", ".join(settings.allowed_hosts) or gettext("this machine")),
+        Setting("trusted_origins", ", ".join(settings.trusted_origins) or gettext("its own")),
         Setting("max_sockets", str(settings.max_sockets)),
     ]
 

@@ -7,6 +7,7 @@ from aiohttp import web
 from arqboard.protocol import WorkerNotFound
 
 from ..appkeys import COMMANDS, OVERVIEW, RENDERER, WORKER_BOARD
+from ..language import gettext
 from ..meters import Meter, some_name
 from ..parameters import name_of
 from ..worker_views import WorkerCard
@@ -22,7 +23,9 @@ async def workers(request: web.Request) -> web.Response:
 
 async def worker(request: web.Request) -> web.Response:
     card = await request.app[WORKER_BOARD].card(request.match_info["id"])
-    return await page(request, "pages/worker.html", card, active="workers", title=f"{card.info.id} · worker"[:120])
+    return await page(
+        request, "pages/worker.html", card, active="workers", title=f"{card.info.id} · {gettext('worker')}"[:120]
+    )
 
 
 async def drain(request: web.Request) -> web.Response:

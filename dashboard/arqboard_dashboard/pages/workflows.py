@@ -9,6 +9,7 @@ from multidict import MultiMapping
 
 from arqboard.protocol import WorkflowNotFound
 from arqboard.protocol.flowlists import FlowQuery
+from arqboard.protocol.said import said_by
 from arqboard.protocol.workflows import FlowState
 
 from ..appkeys import COMMANDS, FLOWS, OVERVIEW
@@ -65,7 +66,7 @@ async def board_of(request: web.Request) -> Board:
     try:
         return await request.app[FLOWS].boards.again(id_of(request))
     except ValueError as error:
-        raise UnreadableRecord(str(error)) from None
+        raise UnreadableRecord(said_by(error)) from None
 
 
 # What people do

@@ -63,12 +63,17 @@ class ArqCron:
 
     def describe(self) -> str:
         """In words, in cron's manner."""
-        text = explain(" ".join(self._field(name) for name in ("second", "minute", "hour", "day", "month", "weekday")))
+        text = explain(self.fields)
         if self.day is not None and self.weekday is not None:  # crontab's "or" is arq's "and"
             fields = [self._field(name) for name in ("second", "minute", "hour", "day", "month")]
             days = explain(f"0 0 * * {self._field('weekday')}").partition(" on ")[2]
             text = f"{explain(' '.join([*fields, '*']))} if it's {days}"
         return f"{text}, {self.tz}"
+
+    @property
+    def fields(self) -> str:
+        """As crontab writes them, seconds first; a day and a weekday are both to fit, though."""
+        return " ".join(self._field(name) for name in ("second", "minute", "hour", "day", "month", "weekday"))
 
     def _first_after(self, wall: dt.datetime, ms: int, tz: dt.tzinfo) -> int | None:
         for moment in self._walls(wall):

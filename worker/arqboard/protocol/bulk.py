@@ -19,6 +19,7 @@ from .job import Job, State, Unreadable
 from .keys import Keys
 from .listing import ListReader, Page, Query
 from .payload import encode_call
+from .said import Said
 
 #: The built-in function. No function of a user's is called so: the name is ours.
 BULK = "arqboard:bulk"
@@ -32,7 +33,12 @@ class NotForThese(ArqboardError):
     def __init__(self, action: Action, state: State) -> None:
         self.action, self.state = action, state
         fitting = ", ".join(action.states)
-        super().__init__(f"Can't {action} jobs that are {state}, only those that are {fitting}.")
+        super().__init__(
+            Said(
+                "Can't %(action)s jobs that are %(state)s, only those that are %(fitting)s.",
+                action=Said(action), state=Said(state), fitting=fitting,
+            )
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

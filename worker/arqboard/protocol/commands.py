@@ -22,6 +22,7 @@ from .errors import (
 from .graph import Graph
 from .job import Outcome, State
 from .keys import Keys
+from .said import Said
 from .scripts import Script, register
 from .steering import Steering
 
@@ -307,7 +308,7 @@ class Commands(Steering, Acting):
             case Answer.TAKEN:
                 raise JobExists(job_id)
             case answer if not answer.is_done:
-                raise await self._wrong_state(job_id, "retry", "Only a failed or aborted job can be retried.")
+                raise await self._wrong_state(job_id, "retry", Said("Only a failed or aborted job can be retried."))
             case answer:
                 return answer is Answer.UNDOABLE
 
@@ -328,7 +329,7 @@ class Commands(Steering, Acting):
             case Answer.GONE:
                 raise JobNotFound(job_id)
             case _:
-                raise await self._wrong_state(job_id, "abort", "It has ended, there is nothing to abort.")
+                raise await self._wrong_state(job_id, "abort", Said("It has ended, there is nothing to abort."))
 
     async def discard(self, job_id: str, *, batch: str = "") -> bool:
         """Delete a job that does not run. Whether it can be undone: with a `batch` it can for UNDO_MS, but for a
@@ -337,7 +338,7 @@ class Commands(Steering, Acting):
             case Answer.GONE:
                 raise JobNotFound(job_id)
             case answer if not answer.is_done:
-                raise await self._wrong_state(job_id, "delete", "Abort it first.")
+                raise await self._wrong_state(job_id, "delete", Said("Abort it first."))
             case answer:
                 return answer is Answer.UNDOABLE
 
@@ -354,9 +355,11 @@ class Commands(Steering, Acting):
             case -1:
                 raise JobNotFound(job_id)
             case -2:
-                raise await self._wrong_state(job_id, action, "Only a running job can be paused and resumed.")
+                raise await self._wrong_state(job_id, action, Said("Only a running job can be paused and resumed."))
             case -3:
-                raise await self._wrong_state(job_id, action, "It has no chunks, and a job is paused between two.")
+                raise await self._wrong_state(
+                    job_id, action, Said("It has no chunks, and a job is paused between two.")
+                )
             case _:
                 return
 
@@ -430,7 +433,7 @@ class Commands(Steering, Acting):
             case -1:
                 raise WorkflowNotFound(workflow_id)
             case -2:
-                raise await self._wrong_workflow(workflow_id, "abort", "It has ended, there is nothing to abort.")
+                raise await self._wrong_workflow(workflow_id, "abort", Said("It has ended, there is nothing to abort."))
             case _:
                 while await self.sweep():
                     pass
@@ -447,7 +450,7 @@ class Commands(Steering, Acting):
         if at == -2:
             raise WorkflowNotFound(workflow_id)
         if at == -3:
-            raise await self._wrong_workflow(workflow_id, "retry", "None of its jobs has failed or was aborted.")
+            raise await self._wrong_workflow(workflow_id, "retry", Said("None of its jobs has failed or was aborted."))
         return queued
 
     async def pause_workflow(self, workflow_id: str) -> None:
@@ -464,7 +467,9 @@ class Commands(Steering, Acting):
             case -1:
                 raise WorkflowNotFound(workflow_id)
             case -2:
-                raise await self._wrong_workflow(workflow_id, action, "It has ended; only a running one can be held.")
+                raise await self._wrong_workflow(
+                    workflow_id, action, Said("It has ended; only a running one can be held.")
+                )
             case _:
                 return
 
@@ -474,9 +479,9 @@ class Commands(Steering, Acting):
             case -1:
                 raise WorkflowNotFound(workflow_id)
             case -2:
-                raise await self._wrong_workflow(workflow_id, "delete", "Abort it first.")
+                raise await self._wrong_workflow(workflow_id, "delete", Said("Abort it first."))
             case -3:
-                raise await self._wrong_workflow(workflow_id, "delete", "Some of its jobs have not ended yet.")
+                raise await self._wrong_workflow(workflow_id, "delete", Said("Some of its jobs have not ended yet."))
             case _:
                 return
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .said import Said
+
 
 class ArqboardError(Exception):
     """The base of every error this package raises on purpose."""
@@ -23,7 +25,9 @@ class JobNotFound(ArqboardError):
 
     def __init__(self, job_id: str) -> None:
         self.job_id = job_id
-        super().__init__(f'No job "{job_id}". It may have been deleted, or it is older than the kept history.')
+        super().__init__(
+            Said('No job "%(id)s". It may have been deleted, or it is older than the kept history.', id=job_id)
+        )
 
 
 class JobExists(ArqboardError):
@@ -32,7 +36,10 @@ class JobExists(ArqboardError):
     def __init__(self, job_id: str) -> None:
         self.job_id = job_id
         super().__init__(
-            f'A job with the id "{job_id}" exists already. Wait until its result has expired, or choose another id.'
+            Said(
+                'A job with the id "%(id)s" exists already. Wait until its result has expired, or choose another id.',
+                id=job_id,
+            )
         )
 
 
@@ -41,7 +48,11 @@ class WrongState(ArqboardError):
 
     def __init__(self, job_id: str, action: str, state: str, hint: str, *, kind: str = "job") -> None:
         self.job_id, self.action, self.state = job_id, action, state
-        super().__init__(f'Can\'t {action} {kind} "{job_id}": it is {state}. {hint}')
+        words = {"id": job_id, "action": Said(action), "state": Said(state), "hint": hint}
+        if kind == "job":
+            super().__init__(Said('Can\'t %(action)s job "%(id)s": it is %(state)s. %(hint)s', **words))
+        else:
+            super().__init__(Said('Can\'t %(action)s workflow "%(id)s": it is %(state)s. %(hint)s', **words))
 
 
 class PayloadGone(ArqboardError):
@@ -50,7 +61,10 @@ class PayloadGone(ArqboardError):
     def __init__(self, job_id: str) -> None:
         self.job_id = job_id
         super().__init__(
-            f'The stored call of job "{job_id}" has expired, so it can\'t be retried. "Run again" submits it anew.'
+            Said(
+                'The stored call of job "%(id)s" has expired, so it can\'t be retried. "Run again" submits it anew.',
+                id=job_id,
+            )
         )
 
 
@@ -69,7 +83,9 @@ class NoSuchChunk(ArqboardError):
 
     def __init__(self, job_id: str, action: str, why: str) -> None:
         self.job_id, self.action = job_id, action
-        super().__init__(f'Can\'t {action} chunks of job "{job_id}". {why}')
+        super().__init__(
+            Said('Can\'t %(action)s chunks of job "%(id)s". %(why)s', action=Said(action), id=job_id, why=why)
+        )
 
 
 class UnknownFunction(ArqboardError):
@@ -77,8 +93,11 @@ class UnknownFunction(ArqboardError):
 
     def __init__(self, name: str, nearest: list[str]) -> None:
         self.name, self.nearest = name, nearest
-        help_ = f" Did you mean {', '.join(nearest)}?" if nearest else " No worker has published any such function."
-        super().__init__(f'No function "{name}".{help_}')
+        if nearest:
+            said = Said('No function "%(name)s". Did you mean %(near)s?', name=name, near=", ".join(nearest))
+        else:
+            said = Said('No function "%(name)s". No worker has published any such function.', name=name)
+        super().__init__(said)
 
 
 class BadArguments(ArqboardError):
@@ -101,7 +120,7 @@ class WorkflowNotFound(ArqboardError):
 
     def __init__(self, workflow_id: str) -> None:
         self.workflow_id = workflow_id
-        super().__init__(f'No workflow "{workflow_id}". It may be older than the kept history.')
+        super().__init__(Said('No workflow "%(id)s". It may be older than the kept history.', id=workflow_id))
 
 
 class BadWorkflow(ArqboardError):
@@ -120,7 +139,7 @@ class WorkerNotFound(ArqboardError):
 
     def __init__(self, worker_id: str) -> None:
         self.worker_id = worker_id
-        super().__init__(f'No worker "{worker_id}" has been seen in the last hour.')
+        super().__init__(Said('No worker "%(id)s" has been seen in the last hour.', id=worker_id))
 
 
 class BadSchedule(ArqboardError):
@@ -132,7 +151,7 @@ class ScheduleNotFound(ArqboardError):
 
     def __init__(self, name: str) -> None:
         self.name = name
-        super().__init__(f'No schedule "{name}". It may have been removed.')
+        super().__init__(Said('No schedule "%(name)s". It may have been removed.', name=name))
 
 
 class ScheduleInUse(ArqboardError):
@@ -140,4 +159,13 @@ class ScheduleInUse(ArqboardError):
 
     def __init__(self, name: str) -> None:
         self.name = name
-        super().__init__(f'The schedule "{name}" is in the code of a running worker. Remove it there, or pause it.')
+        super().__init__(
+            Said('The schedule "%(name)s" is in the code of a running worker. Remove it there, or pause it.', name=name)
+        )
+
+
+#: What can't be done, where it stands in a sentence.
+ACTIONS = (
+    Said("retry"), Said("abort"), Said("delete"), Said("pause"), Said("resume"), Said("reschedule"), Said("look into"),
+    Said("run chunks of"), Said("skip"), Said("run"),
+)  # fmt: skip

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from .phases import Phase, parse_phases, percent, settled
+from .said import Said
 
 
 class State(StrEnum):
@@ -253,7 +254,7 @@ class Job:
     def from_hash(cls, job_id: str, raw: Mapping[str, bytes | None]) -> Job:
         """Parse a hash. Raises ValueError, saying what, where a field makes no sense."""
         f = _Fields(raw)
-        state = State(f.text("state"))
+        state = _state(f.text("state"))
         version = f.number("version")
         return cls(
             id=job_id,
@@ -312,7 +313,7 @@ class _Fields:
         value = self.raw.get(name)
         if value is None:
             if default is None:
-                raise ValueError(f"its field {name} is missing")
+                raise ValueError(Said("its field %(name)s is missing", name=name))
             return default
         return value.decode(errors="replace")
 
@@ -320,7 +321,7 @@ class _Fields:
         value = self.maybe(name)
         if value is None:
             if default is None:
-                raise ValueError(f"its field {name} is missing")
+                raise ValueError(Said("its field %(name)s is missing", name=name))
             return default
         return value
 
@@ -331,9 +332,9 @@ class _Fields:
         try:
             number = int(float(value))
         except (ValueError, OverflowError):
-            raise ValueError(f"its field {name} is not a number") from None
+            raise ValueError(Said("its field %(name)s is not a number", name=name)) from None
         if abs(number) > 10**15:
-            raise ValueError(f"its field {name} is out of range")
+            raise ValueError(Said("its field %(name)s is out of range", name=name))
         return number
 
     def real(self, name: str) -> float | None:
@@ -355,8 +356,15 @@ class _Fields:
         if value is None:
             return kind()
         if not isinstance(value, kind):
-            raise ValueError(f"its field {name} is not a {kind.__name__}")  # noqa: TRY004 - one kind of error per record
+            wrong = Said("its field %(name)s is not a %(kind)s", name=name, kind=kind.__name__)
+            raise ValueError(wrong)  # noqa: TRY004 - one kind of error per record
         return value
+
+
+def _state(text: str) -> State:
+    if text not in set(State):
+        raise ValueError(Said("it has no state like %(state)s", state=repr(text[:60])))
+    return State(text)
 
 
 def _progress(f: _Fields) -> ProgressInfo | None:

@@ -12,6 +12,7 @@ from redis.exceptions import ResponseError
 
 from .client import Client
 from .keys import Keys
+from .said import Said
 
 #: More lines than this are not given at once, and no more entries are looked through for them.
 MAX_LINES, MAX_LOOKED = 1_000, 20_000
@@ -129,7 +130,7 @@ class LogReader:
 def place_of(text: str) -> str:
     """A place in a log. Raises ValueError for anything else."""
     if not _PLACE.fullmatch(text) or any(int(part) >= 2**64 for part in text.split("-")):
-        raise ValueError(f'"{text[:60]}" is not a place in a log; it looks like 1764000000000-0')
+        raise ValueError(Said('"%(text)s" is not a place in a log; it looks like 1764000000000-0', text=text[:60]))
     return text
 
 
@@ -139,7 +140,8 @@ def levelno_of(level: int | str | None) -> int:
         return level or 0
     known = logging.getLevelNamesMapping()
     if level.upper() not in known:
-        raise ValueError(f'"{level[:60]}" is not a level; there are {", ".join(sorted(known, key=known.__getitem__))}')
+        names = ", ".join(sorted(known, key=known.__getitem__))
+        raise ValueError(Said('"%(text)s" is not a level; there are %(names)s', text=level[:60], names=names))
     return known[level.upper()]
 
 

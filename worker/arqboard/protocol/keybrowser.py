@@ -18,6 +18,7 @@ from .errors import ArqboardError
 from .inert import describe, is_pickle
 from .keys import ArqKeys, Keys
 from .payload import REDACTED, is_secret, preview
+from .said import Said
 from .system import is_refusal
 
 #: Keys that one page shows, and how many keys of the whole database one page looks at.
@@ -39,7 +40,7 @@ class KeyNotFound(ArqboardError):
 
     def __init__(self, name: str) -> None:
         self.name = name
-        super().__init__(f'No key "{name[:200]}" of arqboard or arq. Keys can go by themselves.')
+        super().__init__(Said('No key "%(name)s" of arqboard or arq. Keys can go by themselves.', name=name[:200]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +197,7 @@ class KeyBrowser:
 
     async def _stream(self, name: str, after: str) -> tuple[int, list[tuple[str, str]], str | None]:
         if after and not re.fullmatch(r"\d{1,19}-\d{1,19}", after):
-            raise ValueError(f'"{after[:60]}" is not a place in a stream')
+            raise ValueError(Said('"%(text)s" is not a place in a stream', text=after[:60]))
         length = int(await self._redis.xlen(name))
         found: list[Any] = await self._redis.xrange(name, min=f"({after}" if after else "-", count=ROWS) or []
         rows = [(_text(i), _pairs(name, fields, self._shown)) for i, fields in found]
@@ -246,7 +247,7 @@ def _pairs(name: str, fields: dict[bytes, bytes], shown: Any) -> str:
 
 def _place(after: str) -> int:
     if not re.fullmatch(r"\d{0,20}", after, re.ASCII):
-        raise ValueError(f'"{after[:60]}" is not a place in this value')
+        raise ValueError(Said('"%(text)s" is not a place in this value', text=after[:60]))
     return int(after or 0)
 
 

@@ -11,6 +11,7 @@ from .client import Client
 from .inside import InsideReader
 from .job import ROW_FIELDS, Job, State, Unreadable
 from .keys import Keys
+from .said import Said, said_by
 from .scripts import register
 from .search import Search, parse
 
@@ -218,7 +219,7 @@ class ListReader(InsideReader):
         shown = entries[:limit]
         rows = await self._rows([entry.job_id for entry in shown], ROW_FIELDS)
         jobs = [
-            row if row is not None else Unreadable(entry.job_id, "it has no record")
+            row if row is not None else Unreadable(entry.job_id, Said("it has no record"))
             for entry, row in zip(shown, rows, strict=True)
         ]
         return _Found(shown, jobs, total, more=shown[-1] if len(entries) > limit else None)
@@ -349,10 +350,10 @@ def _count(pipe: Any, index: str, span: tuple[float, float]) -> None:
 
 def _parse(job_id: str, fields: tuple[str, ...], row: Any) -> Job | Unreadable | None:
     if row is None:
-        return Unreadable(job_id, "its key holds another type of value")
+        return Unreadable(job_id, Said("its key holds another type of value"))
     if all(value is None for value in row):
         return None
     try:
         return Job.from_hash(job_id, dict(zip(fields, row, strict=True)))
     except ValueError as error:
-        return Unreadable(job_id, str(error))
+        return Unreadable(job_id, said_by(error))

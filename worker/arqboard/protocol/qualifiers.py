@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, cast
 
 from .job import Job, State
+from .said import Said
 
 #: Whether a job matches at this time (ms).
 Test = Callable[[Job, int], bool]
@@ -59,7 +60,7 @@ def duration_ms(text: str) -> float:
     """`500ms`, `10s`, `1.5h`. Raises ValueError."""
     match = _DURATION.fullmatch(text)
     if match is None:
-        raise ValueError(f'"{text[:40]}" is not a length of time; write 500ms, 10s, 5m, 2h or 1d')
+        raise ValueError(Said('"%(text)s" is not a length of time; write 500ms, 10s, 5m, 2h or 1d', text=text[:40]))
     return float(match[1]) * _UNITS[match[2]]
 
 
@@ -73,7 +74,7 @@ def moment_ms(text: str, now: int) -> int:
             return int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1000)
     except (ValueError, OverflowError):
         pass
-    raise ValueError(f'"{text[:40]}" is not a time; write 15m, 24h or 7d, or 2026-11-22T10:00')
+    raise ValueError(Said('"%(text)s" is not a time; write 15m, 24h or 7d, or 2026-11-22T10:00', text=text[:40]))
 
 
 def word(text: str) -> Test:
@@ -107,7 +108,8 @@ def _state(value: str) -> Test:
     try:
         state = State(value.lower())
     except ValueError:
-        raise ValueError(f'"{value[:40]}" is not a state; there are {", ".join(State)}') from None
+        names = ", ".join(State)
+        raise ValueError(Said('"%(text)s" is not a state; there are %(names)s', text=value[:40], names=names)) from None
     return lambda job, _: job.state is state
 
 
@@ -120,7 +122,7 @@ def _took(value: str) -> Test:
     """How long the last attempt ran, or has been running until now."""
     bound = _BOUND.fullmatch(value)
     if bound is None:
-        raise ValueError("it needs a limit, like took:>10s or took:<500ms")
+        raise ValueError(Said("it needs a limit, like took:>10s or took:<500ms"))
     compare, limit = _COMPARE[bound[1]], duration_ms(bound[2])
 
     def test(job: Job, now: int) -> bool:

@@ -13,6 +13,7 @@ from .errors import JobNotFound
 from .job import DETAIL_FIELDS, ROW_FIELDS, Attempt, Job, State, Unreadable
 from .keys import ArqKeys
 from .listing import MAX_PAGE, Cursor, ListReader, Page, Query, Sort
+from .said import Said
 from .signature import FunctionInfo
 from .stats import BUCKETS, Deploy, Stats, Step, Totals, read_deploys, read_stats, read_totals
 
@@ -110,8 +111,8 @@ class Reader(ListReader):
         match found:
             case None:
                 raise JobNotFound(job_id)
-            case Unreadable():
-                raise ValueError(f'The record of job "{job_id}" can\'t be read: {found.why}.')
+            case Unreadable(why=why):
+                raise ValueError(Said('The record of job "%(id)s" can\'t be read: %(why)s.', id=job_id, why=why))
             case _:
                 return found
 

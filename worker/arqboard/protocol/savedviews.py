@@ -9,6 +9,7 @@ from redis.exceptions import ResponseError
 from .client import Client
 from .errors import ArqboardError
 from .keys import Keys
+from .said import Said
 from .scripts import register
 
 #: Of a name; the address of a list is longer.
@@ -20,7 +21,9 @@ class TooManyViews(ArqboardError):
     """There are as many saved views as there may be."""
 
     def __init__(self) -> None:
-        super().__init__(f"There are {MAX_VIEWS} saved views, which is the most. Delete one that nobody needs.")
+        super().__init__(
+            Said("There are %(n)s saved views, which is the most. Delete one that nobody needs.", n=MAX_VIEWS)
+        )
 
 
 @dataclass(frozen=True, slots=True)

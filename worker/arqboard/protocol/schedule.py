@@ -14,6 +14,7 @@ from cronsim import CronSim, CronSimError
 
 from .arqcron import ArqCron
 from .errors import BadSchedule
+from .said import Said
 from .timezones import zone
 
 #: The shortest interval, in seconds.
@@ -91,10 +92,14 @@ class Crontab:
     def describe(self) -> str:
         return f"{self._cron(0).explain()}, {self.tz}"
 
+    @property
+    def fields(self) -> str:
+        """The line without an alias."""
+        return ALIASES.get(self.expression.lower(), self.expression)
+
     def _cron(self, ms: int) -> CronSim:
-        text = ALIASES.get(self.expression.lower(), self.expression)
         try:
-            return CronSim(text, dt.datetime.fromtimestamp(ms / 1000, zone(self.tz)))
+            return CronSim(self.fields, dt.datetime.fromtimestamp(ms / 1000, zone(self.tz)))
         except CronSimError as error:
             raise BadSchedule(f'The crontab "{self.expression[:60]}" can\'t be read: {_said(error)}.') from None
 
@@ -137,7 +142,10 @@ def from_json(text: str | bytes) -> Spec:
         kind = _KINDS[fields.pop("kind")]
         return kind(**cast("dict[str, Any]", fields))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BadSchedule(f"The schedule can't be read: {type(error).__name__} in {_shown(text)}") from error
+        wrong = type(error).__name__
+        raise BadSchedule(
+            Said("its times can't be read: %(error)s in %(text)s", error=wrong, text=_shown(text))
+        ) from error
 
 
 def ticks_after(spec: Spec, ms: int) -> Iterator[int]:

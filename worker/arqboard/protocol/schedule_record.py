@@ -13,6 +13,7 @@ from .catchup import CatchUp
 from .commands import Submission
 from .errors import BadSchedule
 from .job import Unreadable
+from .said import Said, said_by
 from .schedule import Spec, from_json
 
 #: A schedule that no worker has registered for so long (ms) has left the code. Workers register each minute.
@@ -147,7 +148,7 @@ def parse_due(row: list[bytes]) -> DueSchedule | Unreadable:
     try:
         return DueSchedule(name, int(tick), text, from_json(text), CatchUp(catch_up), fingerprint)
     except (BadSchedule, ValueError) as error:
-        return Unreadable(name, str(error))
+        return Unreadable(name, said_by(error))
 
 
 def parse_run(raw: bytes) -> ScheduleRun | None:
@@ -161,7 +162,7 @@ def parse_run(raw: bytes) -> ScheduleRun | None:
 
 def parse_info(name: str, row: Any, now: int) -> ScheduleInfo | Unreadable | None:
     if isinstance(row, Exception):
-        return Unreadable(name, "its key holds another type of value")
+        return Unreadable(name, Said("its key holds another type of value"))
     d = {field: decoded(raw or b"") for field, raw in zip(INFO_FIELDS, row, strict=True)}
     if not d["spec"]:
         return None
@@ -173,7 +174,7 @@ def parse_info(name: str, row: Any, now: int) -> ScheduleInfo | Unreadable | Non
             source=d["source"], orphaned=d["source"] == "code" and now - int(d["seen"] or 0) > ORPHANED_AFTER_MS,
         )  # fmt: skip
     except (BadSchedule, ValueError) as error:
-        return Unreadable(name, str(error))
+        return Unreadable(name, said_by(error))
 
 
 def _number(text: str) -> int | None:

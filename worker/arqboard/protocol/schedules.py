@@ -13,6 +13,7 @@ from .client import Client
 from .errors import BadSchedule, JobExists, ScheduleInUse, ScheduleNotFound
 from .job import Unreadable
 from .keys import Keys
+from .said import Said
 from .schedule import At
 from .schedule_record import (
     INFO_FIELDS,
@@ -152,7 +153,7 @@ class Schedules:
             case None:
                 raise ScheduleNotFound(name)
             case Unreadable(why=why):
-                raise BadSchedule(f'The schedule "{name}" can\'t be read: {why}')
+                raise BadSchedule(Said('The schedule "%(name)s" can\'t be read: %(why)s', name=name, why=why))
             case info:
                 return info
 

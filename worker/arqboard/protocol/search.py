@@ -14,6 +14,7 @@ from typing import Final
 
 from .job import Job
 from .qualifiers import ARGUMENT_FIELDS, QUALIFIERS, WORD_FIELDS, Test, argument, moment_ms, word
+from .said import Said, said_by
 
 #: Of a search that is parsed at all. It is part of addresses and of what pages watch.
 MAX_TEXT, MAX_TERMS = 300, 20
@@ -102,16 +103,16 @@ class Search:
 def parse(text: str) -> Search:
     """Raises SearchError, which says which part of the text is wrong."""
     if len(text) > MAX_TEXT:
-        raise SearchError(f"a search has at most {MAX_TEXT} characters", MAX_TEXT, len(text))
+        raise SearchError(Said("a search has at most %(n)s characters", n=MAX_TEXT), MAX_TEXT, len(text))
     terms: dict[Term, None] = {}
     for term, start, end in _terms(text):
         _check(term, start, end)
         terms[term] = None
         if len(terms) > MAX_TERMS:
-            raise SearchError(f"a search has at most {MAX_TERMS} terms", start, end)
+            raise SearchError(Said("a search has at most %(n)s terms", n=MAX_TERMS), start, end)
     search = Search(tuple(terms))
     if len(str(search)) > MAX_TEXT:  # as it is written from now on, with quotes where they belong
-        raise SearchError(f"a search has at most {MAX_TEXT} characters", 0, len(text))
+        raise SearchError(Said("a search has at most %(n)s characters", n=MAX_TEXT), 0, len(text))
     return search
 
 
@@ -129,7 +130,7 @@ def _terms(text: str) -> Iterator[tuple[Term, int, int]]:
         value = _VALUE.match(text, at)
         end = value.end() if value else at
         if end < len(text) and text[end] == '"':
-            raise SearchError("this quote is never closed", end, len(text))
+            raise SearchError(Said("this quote is never closed"), end, len(text))
         yield _term(named[1] if named else WORD, text[at:end], excludes, start, end), start, end
         at = end
 
@@ -142,27 +143,33 @@ def _term(name: str, written: str, excludes: bool, start: int, end: int) -> Term
         return Term(ARGUMENT + name[len(ARGUMENT) :], _values(written), excludes)
     if known not in QUALIFIERS and known not in TIMES:
         names = ", ".join(f"{known}:" for known in (*QUALIFIERS, "args.<name>", *TIMES))
-        raise SearchError(f'there is no "{name[:40]}:"; there are {names}. Put it in quotes to look for it', start, end)
+        unknown = Said(
+            'there is no "%(name)s:"; there are %(names)s. Put it in quotes to look for it', name=name[:40], names=names
+        )
+        raise SearchError(unknown, start, end)
     if known in TIMES and excludes:
-        raise SearchError(f"{known}: can't be excluded; say the other of since: and until:", start, end)
+        raise SearchError(
+            Said("%(name)s: can't be excluded; say the other of since: and until:", name=known), start, end
+        )
     return Term(known, _values(written), excludes)
 
 
 def _check(term: Term, start: int, end: int) -> None:
     """Make its tests once, so that what is wrong with a value is found now. Raises SearchError."""
     if not any(value.strip() for value in term.values):
-        raise SearchError(
-            f"{term.name}: needs a value" if term.name else "there is nothing in these quotes", start, end
+        empty = (
+            Said("%(name)s: needs a value", name=term.name) if term.name else Said("there is nothing in these quotes")
         )
+        raise SearchError(empty, start, end)
     try:
         if term.name in TIMES:
             if len(term.values) != 1:
-                raise ValueError("it takes one time")
+                raise ValueError(Said("it takes one time"))
             moment_ms(term.values[0], 0)
         else:
             _test(term)
     except ValueError as error:
-        raise SearchError(f"{term.name}: {error}", start, end) from None
+        raise SearchError(Said("%(name)s: %(why)s", name=term.name, why=said_by(error)), start, end) from None
 
 
 @lru_cache(maxsize=512)

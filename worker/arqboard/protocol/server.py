@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .client import Client
+from .said import Said
 
 
 async def complaints(redis: Client) -> list[str]:
@@ -21,13 +22,16 @@ def judge(info: Mapping[str, Any]) -> list[str]:
     """The same for what INFO said."""
     found: list[str] = []
     if info.get("role", "master") != "master":
-        found.append("This Redis is a replica and takes no writes: connect to its master.")
+        found.append(Said("This Redis is a replica and takes no writes: connect to its master."))
     policy = info.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
         found.append(
-            f"Redis may throw jobs away when its memory is full (maxmemory-policy {policy}):"
-            " set maxmemory-policy noeviction."
+            Said(
+                "Redis may throw jobs away when its memory is full (maxmemory-policy %(policy)s):"
+                " set maxmemory-policy noeviction.",
+                policy=policy,
+            )
         )
     if info.get("aof_enabled", 1) == 0:
-        found.append("Redis forgets its newest jobs when it restarts (appendonly no): set appendonly yes.")
+        found.append(Said("Redis forgets its newest jobs when it restarts (appendonly no): set appendonly yes."))
     return found

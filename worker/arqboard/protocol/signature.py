@@ -27,6 +27,8 @@ from pydantic import (
 )
 
 from .errors import BadArguments
+from .mistakes import sentence_of
+from .said import Said
 
 #: How many levels of nesting an argument may have.
 MAX_DEPTH = 20
@@ -191,7 +193,7 @@ class _Binding:
         first = next((p for p in self.info.parameters if p.kind in ("positional", "normal")), None)
         takes_more = any(p.kind == "var_positional" for p in self.info.parameters)
         if first is None and not takes_more:
-            self.problems[""] = "it takes no argument by position, so no result can be passed on to it"
+            self.problems[""] = Said("it takes no argument by position, so no result can be passed on to it")
         return first.name if first else ""
 
     def _bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
@@ -201,22 +203,25 @@ class _Binding:
             self.named[parameter.name] = value
         self.extra_args = list(args[len(positional) :])
         if self.extra_args and "var_positional" not in by_kind:
-            self.problems[""] = f"it takes at most {len(positional)} positional arguments, {len(args)} were given"
+            self.problems[""] = Said(
+                "it takes at most %(most)s positional arguments, %(given)s were given",
+                most=len(positional), given=len(args),
+            )  # fmt: skip
         by_name = {p.name: p for p in self.info.parameters if p.kind in ("normal", "keyword")}
         for name, value in kwargs.items():
             if name in self.named:
-                self.problems[name] = "given twice, by position and by name"
+                self.problems[name] = Said("given twice, by position and by name")
             elif name == self.filled:
-                self.problems[name] = "the step before it fills this one"
+                self.problems[name] = Said("the step before it fills this one")
             elif name in by_name:
                 self.named[name] = value
             elif "var_keyword" in by_kind:
                 self.extra_kwargs[name] = value
             else:
-                self.problems[name] = f"no such parameter; it takes {self.info.signature}"
+                self.problems[name] = Said("no such parameter; it takes %(signature)s", signature=self.info.signature)
         for parameter in self.info.parameters:
             if parameter.required and parameter.name not in self.named and parameter.name != self.filled:
-                self.problems.setdefault(parameter.name, "is required")
+                self.problems.setdefault(parameter.name, Said("is required"))
 
     def checked(self, *, lax: bool) -> Call:
         values = dict(self.named)
@@ -263,10 +268,12 @@ def _strict(adapter: TypeAdapter[Any], value: Any) -> Any:
 
 
 def _say(error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_context=False)[0]
+    first = error.errors(include_url=False)[0]
     where = "".join(f"[{part!r}]" for part in first["loc"] if not str(part).startswith("function-"))
-    text = first["msg"][:1].lower() + first["msg"][1:]
-    return f"at {where}: {text}" if where and not _is_union_branch(first["loc"]) else text
+    text = sentence_of(first)
+    return (
+        Said("at %(where)s: %(what)s", where=where, what=text) if where and not _is_union_branch(first["loc"]) else text
+    )
 
 
 def _is_union_branch(loc: tuple[int | str, ...]) -> bool:

@@ -13,7 +13,7 @@ from .errors import WorkflowNotFound
 from .job import Job, Unreadable
 from .keys import Keys
 from .reader import MAX_PAGE, Reader
-from .workflows import FIELDS, WorkflowInfo, info_of, job_id
+from .workflows import FIELDS, WorkflowInfo, info_of, job_id, unreadable
 
 #: Of running jobs no more ids than this are read. So many slots a fleet has to have before a count is too low.
 MAX_RUNNING = 5000
@@ -121,7 +121,7 @@ def _readable(workflow_id: str, values: Any) -> WorkflowInfo:
         case None:
             raise WorkflowNotFound(workflow_id)
         case Unreadable(why=why):
-            raise ValueError(f'The record of workflow "{workflow_id}" can\'t be read: {why}.')
+            raise ValueError(unreadable(workflow_id, why))
         case info:
             return info
 

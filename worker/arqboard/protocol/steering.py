@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 from .errors import JobNotFound, NoSuchChunk, PayloadGone, WrongState
+from .said import Said
 
 #: Which chunks: those that failed, those that nobody has begun, or both.
 Which = Literal["failed", "waiting", "open"]
@@ -33,9 +34,9 @@ class Steering:
             case -1:
                 raise JobNotFound(job_id)
             case -2:
-                raise NoSuchChunk(job_id, "skip", "It does not work in chunks.")
+                raise NoSuchChunk(job_id, "skip", Said("It does not work in chunks."))
             case 0:
-                raise NoSuchChunk(job_id, "skip", "None of these chunks has failed or waits.")
+                raise NoSuchChunk(job_id, "skip", Said("None of these chunks has failed or waits."))
             case count:
                 return int(count)
 
@@ -50,10 +51,13 @@ class Steering:
             case -3:
                 raise PayloadGone(job_id)
             case -5:
-                what = "None of its chunks has failed." if only_failed else "Every chunk of it is done or skipped."
-                raise NoSuchChunk(job_id, "run", what)
+                none_failed, all_done = (
+                    Said("None of its chunks has failed."),
+                    Said("Every chunk of it is done or skipped."),
+                )
+                raise NoSuchChunk(job_id, "run", none_failed if only_failed else all_done)
             case code if code < 0:
-                hint = "Chunks are run again once it has ended; a step of a workflow that went on is not."
+                hint = Said("Chunks are run again once it has ended; a step of a workflow that went on is not.")
                 raise await self._wrong_state(job_id, "run chunks of", hint)
             case _:
                 return
@@ -67,7 +71,9 @@ class Steering:
             case -1:
                 raise JobNotFound(job_id)
             case -2:
-                raise await self._wrong_state(job_id, "reschedule", "Only a job that waits can have another time.")
+                raise await self._wrong_state(
+                    job_id, "reschedule", Said("Only a job that waits can have another time.")
+                )
             case code:
                 return bool(code == 1)
 
@@ -80,6 +86,6 @@ class Steering:
             case -1:
                 raise JobNotFound(job_id)
             case -2:
-                raise await self._wrong_state(job_id, "look into", "Only a running job is somewhere in its code.")
+                raise await self._wrong_state(job_id, "look into", Said("Only a running job is somewhere in its code."))
             case code:
                 return bool(code == 1)

@@ -7,11 +7,15 @@ from typing import Any, cast
 
 from .client import Client
 from .keys import Keys
+from .said import Said
 
 #: So many jobs are measured.
 SAMPLED = 20
 #: What is kept of a job beside its record, named as in keys.py.
-_PARTS = ("payload", "attempts", "chunks", "chunk_info", "log", "artefacts")
+_PARTS = {
+    "payload": Said("payload of jobs"), "attempts": Said("attempts of jobs"), "chunks": Said("chunks of jobs"),
+    "chunk_info": Said("chunk info of jobs"), "log": Said("log of jobs"), "artefacts": Said("artefacts of jobs"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +40,10 @@ class StoredReader:
         """Jobs with all that is kept of them, and everything there is one key of. Two round trips."""
         k = self.keys
         single = {
-            "workflows": k.workflows(), "schedules": k.schedules, "changes": k.changes, "ended jobs": k.ended,
-            "faults": k.failures("fingerprint"), "workers": k.workers, "deploys": k.deploys, "queues": k.queues,
-            "functions": k.functions, "limits": k.limits, "totals": k.stats_totals,
+            Said("workflows"): k.workflows(), Said("schedules"): k.schedules, Said("changes"): k.changes,
+            Said("ended jobs"): k.ended, Said("faults"): k.failures("fingerprint"), Said("workers"): k.workers,
+            Said("deploys"): k.deploys, Said("queues"): k.queues, Said("functions"): k.functions,
+            Said("limits"): k.limits, Said("totals"): k.stats_totals,
         }  # fmt: skip
         pipe = self._redis.pipeline(transaction=False)
         pipe.zcard(k.jobs())
@@ -74,10 +79,10 @@ def _guess(kind: str, key: str, sizes: list[Any], jobs: int) -> Stored:
     there = [size for size in sizes if isinstance(size, int)]
     if kind == "job":
         count, refused = jobs, any(isinstance(size, Exception) for size in sizes)
-        return Stored("jobs", count, None if refused or not there else sum(there) * jobs // len(there), key, True)
+        return Stored(Said("jobs"), count, None if refused or not there else sum(there) * jobs // len(there), key, True)
     share = len(there) / len(sizes) if sizes else 0
     size = sum(there) * jobs // len(sizes) if sizes else None
-    return Stored(f"{kind.replace('_', ' ')} of jobs", round(share * jobs), size, key, True)
+    return Stored(_PARTS[kind], round(share * jobs), size, key, True)
 
 
 def _length(pipe: Any, key: str, keys: Keys) -> None:

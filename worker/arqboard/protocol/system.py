@@ -14,6 +14,7 @@ from redis.exceptions import ResponseError
 
 from .client import Client
 from .keys import ArqKeys, Keys
+from .said import Said
 from .scripts import source
 from .server import judge
 
@@ -192,13 +193,14 @@ def _complaints(info: Mapping[str, Any]) -> list[str]:
     found = judge(info)
     limit, used = _int(info, "maxmemory"), _int(info, "used_memory")
     if limit and used > limit * 0.9:
-        found.append(f"Its memory is {used * 100 // limit} % full: raise maxmemory, or keep fewer ended jobs.")
+        share = used * 100 // limit
+        found.append(Said("Its memory is %(n)s %% full: raise maxmemory, or keep fewer ended jobs.", n=share))
     if info.get("aof_last_write_status", "ok") != "ok":
-        found.append("The last write of its append-only file failed: look at its disk and its log.")
+        found.append(Said("The last write of its append-only file failed: look at its disk and its log."))
     if info.get("rdb_last_bgsave_status", "ok") != "ok":
-        found.append("Its last snapshot failed: look at its disk and its log.")
+        found.append(Said("Its last snapshot failed: look at its disk and its log."))
     if info.get("master_link_status", "up") != "up":
-        found.append("It is a replica that has lost its master.")
+        found.append(Said("It is a replica that has lost its master."))
     return found
 
 

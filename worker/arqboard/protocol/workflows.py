@@ -14,6 +14,7 @@ from .errors import WorkflowNotFound
 from .job import ErrorInfo, Job, Unreadable
 from .keys import Keys
 from .reader import MAX_PAGE, Reader
+from .said import Said
 
 #: Results or records that are read in one command.
 BATCH = 500
@@ -118,7 +119,7 @@ class Workflows:
             case None:
                 raise WorkflowNotFound(workflow_id)
             case Unreadable(why=why):
-                raise ValueError(f'The record of workflow "{workflow_id}" can\'t be read: {why}.')
+                raise ValueError(unreadable(workflow_id, why))
             case info:
                 return info
 
@@ -244,15 +245,19 @@ def _record(raw: bytes) -> dict[str, Any]:
     return found if all(isinstance(number, int) for number in numbers) else {}
 
 
+def unreadable(workflow_id: str, why: str) -> Said:
+    return Said('The record of workflow "%(id)s" can\'t be read: %(why)s.', id=workflow_id, why=why)
+
+
 def info_of(workflow_id: str, values: Any) -> WorkflowInfo | Unreadable | None:
     """A workflow from the values of FIELDS, or from what Redis said instead."""
     if isinstance(values, Exception):
-        return Unreadable(workflow_id, "its key holds another type of value")
+        return Unreadable(workflow_id, Said("its key holds another type of value"))
     if values[0] is None:
         return None
     f = dict(zip(FIELDS, (v.decode(errors="replace") if v is not None else "" for v in values), strict=True))
     if f["state"] not in set(FlowState):
-        return Unreadable(workflow_id, f"it has no state like {f['state'][:60]!r}")
+        return Unreadable(workflow_id, Said("it has no state like %(state)s", state=repr(f["state"][:60])))
     number = {name: int(f[name]) for name in FIELDS if re.fullmatch(r"-?\d{1,15}", f[name], re.ASCII)}
     return WorkflowInfo(
         id=workflow_id, name=f["name"], state=FlowState(f["state"]), created=number.get("created", 0),
