@@ -30,7 +30,11 @@ IMAGES = Path(__file__).parent / "images"
 ARTEFACTS = Path(__file__).parents[1] / "tests" / "artefacts" / "screenshots"
 Scheme = Literal["light", "dark"]
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
-DESKTOP, PHONE = ViewportSize(width=1440, height=900), ViewportSize(width=390, height=844)
+DESKTOP, TABLET = ViewportSize(width=1440, height=900), ViewportSize(width=768, height=1024)
+PHONE = ViewportSize(width=390, height=844)
+#: Lists, and how the addresses of the pages begin that they lead to.
+LISTS = {name: f"/{name}/" for name in ("workflows", "queues", "workers", "schedules", "failures")}
+LISTS |= {"system": "/system/key?", "system/keys": "/system/keys?"}
 #: As root in a container Chromium needs no-sandbox.
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--force-color-profile=srgb"]
 MAX_BYTES = 250_000
@@ -143,14 +147,22 @@ def take_all(browser: Browser, board: Board) -> None:
 
 
 def take_every_page(browser: Browser, board: Board, hero: str) -> None:
-    """All of them as people see them: both themes, wide and on a phone, whole."""
-    pages = {name: f"/{name}" for name in ("jobs", "workflows", "queues", "workers", "schedules", "failures", "system")}
-    pages |= {"job": f"/jobs/{hero}", "new": "/jobs/new?fn=import_csv", "preferences": "/preferences"}
-    pages["workflow"] = f"/workflows/{board.ask('GET', '/workflows')['workflows'][0]['id']}"
+    """All of them as people see them: both themes, wide, on a tablet and on a phone, whole."""
+    pages = {"jobs": "/jobs", "job": f"/jobs/{hero}", "new": "/jobs/new?fn=import_csv", "preferences": "/preferences"}
+    for name, below in LISTS.items():
+        pages[name.replace("/", "-")] = f"/{name}"
+        pages[f"{name.replace('/', '-')}-one"] = first_in(browser, board, f"/{name}", below)
     for name, path in pages.items():
         for scheme in SCHEMES:
-            for size in (DESKTOP, PHONE):
+            for size in (DESKTOP, TABLET, PHONE):
                 take(browser, board, path, f"{name}-{scheme}-{size['width']}", scheme=scheme, size=size, whole=True)
+
+
+def first_in(browser: Browser, board: Board, path: str, below: str) -> str:
+    """What the first link on this page leads to that goes further down."""
+    with browser.new_page() as page:
+        page.goto(board.url + path)
+        return str(page.locator(f"main a[href^='{below}']").first.get_attribute("href"))
 
 
 def take(
