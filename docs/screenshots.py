@@ -192,6 +192,9 @@ def take(
     expect(page.locator("#page")).to_contain_text(until)
     if whole:
         ARTEFACTS.mkdir(parents=True, exist_ok=True)
+        height = page.evaluate("document.documentElement.scrollHeight")
+        page.set_viewport_size({"width": size["width"], "height": height})  # rows out of sight are not painted
+        settle(page)
         page.screenshot(path=ARTEFACTS / f"{name}.png", full_page=True)
     else:
         save(page.screenshot(), IMAGES / f"{name}.png")
