@@ -97,6 +97,31 @@ async def test_a_report_out_of_time_is_made_of_what_there_is(demo: Kit) -> None:
     assert any("out of time" in line.message for line in await demo.logs(handle))
 
 
+async def test_an_import_tells_of_each_row_that_it_rejects(demo: Kit, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "arqboard.demo")
+    job = await demo.pool.enqueue_job("import_csv", rows=2500, bad_every=500, pause=0)
+    assert job is not None
+    await demo.run_until_idle(timeout=30, raise_errors=True)
+    lines = await demo.logs(job.job_id)
+    assert "has 2500 rows" in lines[0].message
+    assert [line.message.split(" is ")[0] for line in lines[1:]] == [f"line {500 * n + 1}" for n in range(1, 6)]
+
+
+async def test_a_newsletter_tells_of_each_batch_and_of_who_was_refused(
+    demo: Kit, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "arqboard.demo")
+    job = await demo.pool.enqueue_job("send_newsletter", recipients=200, bad_every=150, connections=1, pause=0)
+    assert job is not None
+    await demo.run_until_idle(timeout=30)
+    lines = [line.message for line in await demo.logs(job.job_id)]
+    assert [line for line in lines if line.endswith("sent")] == [
+        "reader-1@example.org … reader-100@example.org: 100 sent",
+        "reader-101@example.org … reader-200@example.org: 99 sent",
+    ]
+    assert any(line.startswith("bad-150@example.org was refused: ") for line in lines)
+
+
 async def test_an_export_has_every_row_once(demo: Kit, tmp_path: Path) -> None:
     handle = await export_csv.submit(rows=2500, pause=0)
     await demo.run_until_idle(timeout=30, raise_errors=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +13,8 @@ from pydantic import Field
 from arqboard import Retry, current
 
 from .files import write_whole
+
+logger = logging.getLogger(__name__)
 
 
 async def flaky_download(
@@ -30,6 +33,7 @@ async def flaky_download(
     try:
         content = await download(url)
     except ClientError as error:
+        logger.warning("try %s broke off: %s", attempt, type(error).__name__)
         raise Retry(defer=2 ** (attempt - 1)) from error
     path: Path = write_whole(ctx["data"] / f"survey-{size}.bin", lambda file: file.write(content))
     digest = hashlib.sha256(content).hexdigest()
@@ -39,6 +43,7 @@ async def flaky_download(
 async def download(url: str) -> bytes:
     progress, content = current(), bytearray()
     async with ClientSession(raise_for_status=True) as session, session.get(url) as answer:
+        logger.info("the server has %s bytes", answer.content_length)
         async for block in answer.content.iter_any():
             content += block
             await progress(len(content), answer.content_length, unit="bytes")

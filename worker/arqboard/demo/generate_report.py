@@ -49,6 +49,7 @@ async def generate_report(
     progress = current()
     progress.plan("Collecting", "Drawing", "Writing")
     collected = await collect(ctx["data"] / "orders.sqlite", user_id, pause)
+    logger.info("customer %s has %s orders in %s months", user_id, len(collected.orders), len(collected.months))
     async with progress.phase("Drawing", len(collected.months), unit="bars") as phase:
         report = await asyncio.to_thread(draw, user_id, collected, phase)
     path: Path = ctx["data"] / "reports" / f"report-{user_id}.pdf"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import logging
 import sqlite3
 from collections.abc import Generator, Sequence
 from contextlib import closing, contextmanager
@@ -16,6 +17,8 @@ from pydantic import BaseModel, Field, ValidationError
 from arqboard import chunks, current
 
 from .customers import export_customers
+
+logger = logging.getLogger(__name__)
 
 Numbered = tuple[int, dict[str, str]]
 
@@ -47,6 +50,7 @@ async def import_csv(
     path = await asyncio.to_thread(export_customers, ctx["data"], rows, bad_every)
     numbered = await asyncio.to_thread(read_rows, path)
     database = path.with_suffix(".sqlite")
+    logger.info("%s has %s rows, they go to %s", path.name, len(numbered), database.name)
     await progress(phase="Importing")
     async for chunk in chunks(numbered, size=1000, unit="rows"):
         await asyncio.to_thread(import_rows, database, chunk)
@@ -66,7 +70,9 @@ def import_rows(database: Path, rows: Sequence[Numbered]) -> None:
         try:
             good.append((line, Customer.model_validate(row).model_dump_json()))
         except ValidationError as error:
-            bad.append((line, "; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors())))
+            why = "; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors())
+            logger.warning("line %s is rejected: %s", line, why)
+            bad.append((line, why))
     with opened(database) as db, db:
         db.executemany("INSERT OR REPLACE INTO customer VALUES (?, ?)", good)
         db.executemany("INSERT OR REPLACE INTO mistake VALUES (?, ?)", bad)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,6 +15,8 @@ from arqboard import chunks, current
 
 from .files import write_whole
 from .photographs import take_photograph
+
+logger = logging.getLogger(__name__)
 
 LANCZOS = Image.Resampling.LANCZOS
 
@@ -31,6 +34,7 @@ async def resize_images(
     """
     photographs = await prepare_photographs(ctx["data"] / "photographs", count)
     folder: Path = ctx["data"] / f"resized-{width}"
+    logger.info("%s photographs have %s bytes", count, total_size(photographs))
     await current()(phase="Scaling")
     async for chunk in chunks(photographs, size=3, unit="images"):
         for photograph in chunk:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from email.message import EmailMessage
 from typing import Annotated, Any
@@ -14,6 +15,8 @@ from arqboard import chunks
 
 from .mail import MailServer
 from .mailing import connected
+
+logger = logging.getLogger(__name__)
 
 
 class Refused(Exception):
@@ -40,6 +43,7 @@ async def send_newsletter(
         async with connected(server) as smtp:
             mails = [compose(ctx["job_id"], subject, address) for address in batch]
             refused = [mail["To"] for mail in mails if not await send(smtp, mail, pause)]
+        logger.info("%s … %s: %s sent", batch[0], batch[-1], len(mails) - len(refused))
         if refused:
             raise Refused(f"{len(refused)} of {len(batch)} addresses were refused: {', '.join(refused[:5])}")
 
@@ -57,7 +61,8 @@ async def send(smtp: SMTP, message: EmailMessage, pause: float) -> bool:
     """Whether the server took it. A lost connection is raised: then the whole batch is to be sent again."""
     try:
         await smtp.send_message(message)
-    except SMTPRecipientsRefused:
+    except SMTPRecipientsRefused as refused:
+        logger.warning("%s was refused: %s", message["To"], refused.recipients[0].message)
         return False
     await asyncio.sleep(pause)
     return True
