@@ -10,6 +10,7 @@ from aiohttp.typedefs import Handler
 
 from .appkeys import SETTINGS
 from .pages.error import error_page
+from .pages.widget import widget_note
 from .place import kind
 from .problems import Problem, problem_of, problem_of_http
 
@@ -29,6 +30,8 @@ async def tell(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 async def _answer(request: web.Request, problem: Problem) -> web.StreamResponse:
+    if kind(request) == "widget":
+        return widget_note(request, problem)
     if _wants_json(request):
         body = json.dumps(problem.as_json())
         return web.Response(status=problem.status, text=body, content_type="application/json", headers=problem.headers)

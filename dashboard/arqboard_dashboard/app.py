@@ -55,6 +55,7 @@ from .appkeys import (
     STATIC,
     STORED,
     SYSTEM,
+    VIEWERS,
     VISITS,
     WORKER_BOARD,
     WORKFLOWS,
@@ -74,6 +75,7 @@ from .routes import ROUTES
 from .schedule_board import ScheduleBoard
 from .settings import Settings
 from .visits import Visits, checking
+from .widgets import Viewers
 from .worker_board import WorkerBoard
 
 #: The order counts: what is counted, then told in whose language, then refused, then let in, then believed.
@@ -146,6 +148,7 @@ def _go_live(app: web.Application) -> None:
     hub = app[HUB] = Hub(max_sockets=app[SETTINGS].max_sockets)
     app[FEED] = Feed(app, app[PATIENT_REDIS], app[READER], app[COMMANDS], renderer, hub, overview)
     app[VISITS] = Visits(app[GATE], hub)
+    app[VIEWERS] = Viewers(hub.max_sockets)
     app[PALETTE] = Palette(app[READER], overview, app[SCHEDULES], app[WORKFLOWS])
     app[METRICS] = metrics.Metrics()
     app[KEY_COUNTING] = KeyCounting(app)

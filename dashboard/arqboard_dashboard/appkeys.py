@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .render import Renderer
     from .schedule_board import ScheduleBoard
     from .visits import Visits
+    from .widgets import Viewers
     from .worker_board import WorkerBoard
 
 SETTINGS = web.AppKey("settings", Settings)
@@ -68,6 +69,7 @@ PALETTE: web.AppKey[Palette] = web.AppKey("palette")
 METRICS: web.AppKey[Metrics] = web.AppKey("metrics")
 GATE: web.AppKey[Gate] = web.AppKey("gate")
 VISITS: web.AppKey[Visits] = web.AppKey("visits")
+VIEWERS: web.AppKey[Viewers] = web.AppKey("viewers")
 #: Set on a request that was let in; error pages show strangers nothing.
 ADMITTED = web.RequestKey("admitted", bool)
 #: Changes with every release; pages of another build reload themselves.
@@ -104,6 +106,7 @@ __all__ = [
     "STATIC",
     "STORED",
     "SYSTEM",
+    "VIEWERS",
     "VISITS",
     "WORKER_BOARD",
     "WORKFLOWS",

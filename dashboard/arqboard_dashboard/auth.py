@@ -167,7 +167,9 @@ def cookie_path(request: web.Request) -> str:
 
 
 def _is_open(request: web.Request) -> bool:
-    return kind(request) == "static" or inner_path(request) in ("/login", "/healthz")
+    """The door, files, and bars with their sockets, which a signed link opens."""
+    path = inner_path(request)
+    return kind(request) in ("static", "widget") or path in ("/login", "/healthz") or path.startswith("/ws/widget/")
 
 
 def _turn_away(request: web.Request) -> web.StreamResponse:

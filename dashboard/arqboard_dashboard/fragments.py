@@ -16,6 +16,7 @@ from arqboard.protocol.search import parse as parse_search
 from .frames import Fragment
 from .language import ENGLISH, speaking
 from .meters import all_meters
+from .render import WIDGETS
 from .topics import in_every_language, in_language, split
 from .trends import WINDOWS
 from .views import Look, Tabs
@@ -37,17 +38,17 @@ MAX_LIST_KEY = 4000
 
 #: Fragments of one job. A row contains its progress cell, so `prog` comes first and the row covers it.
 JOB_KINDS: tuple[Kind, ...] = (
-    "prog", "row", "hero", "chunks", "attempts", "facts", "outcome", "artefacts", "log",
+    "prog", "row", "hero", "chunks", "attempts", "facts", "outcome", "artefacts", "log", *WIDGETS,
 )  # fmt: skip
 #: These show whether the worker of a running job is alive.
-SHOW_WORKER = in_every_language(("row", "hero"))
+SHOW_WORKER = in_every_language(("row", "hero", *WIDGETS))
 METERS_OF_PAGES = all_meters()
 METERS = in_every_language(("tabs", "side", *METERS_OF_PAGES))
 _FILTERS = frozenset(("function", "queue", "state", "limit", "q", "sort", "window"))
 LISTS = frozenset(("list",))
 _LONG = frozenset(("list", "tabs"))
 _JOB_KINDS = in_every_language(JOB_KINDS)
-_IN_LISTS = in_every_language(("prog", "row"))
+_IN_LISTS = in_every_language(("prog", "row", "widget-bar"))
 #: These stay the same while a job only makes progress.
 _BY_VERSION = frozenset(("row", "attempts", "facts", "outcome"))
 
@@ -138,6 +139,8 @@ class Fragments:
         """A job that was deleted, or can't be read: its row or hero says so, the rest stays as it was."""
         if kind == "row":
             return self._renderer.row(why, look, oob=True) if why else self._renderer.gone(kind, job_id)
+        if kind in WIDGETS:
+            return self._renderer.widget(None, kind.removeprefix("widget-"), look, oob=True)
         return self._renderer.hero_gone(job_id, look) if kind == "hero" and why is None else ""
 
     async def _html(self, kind: Kind, job: Job, look: Look) -> str:
@@ -163,6 +166,8 @@ class Fragments:
                 return self._renderer.artefacts(job, made, look, oob=True)
             case "log":
                 return self._renderer.log(job, look, oob=True)
+            case "widget-bar" | "widget-steps" | "widget-outcome":
+                return self._renderer.widget(job, kind.removeprefix("widget-"), look, oob=True)
 
 
 def parse_key(key: str) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from aiohttp.typedefs import Handler
 
 from .appkeys import GATE, SETTINGS
 from .errors import BadInput, Refused
+from .framing import framed_headers
 from .place import inner_path, kind
 from .settings import Settings
 
@@ -59,9 +60,12 @@ _CACHE = {
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
     """On every answer this application gives: pages, data, errors, files, 304."""
-    policy = response.headers.get("Content-Security-Policy", CSP)  # files of jobs say a stricter one
-    response.headers.update({**HEADERS, "Content-Security-Policy": policy})
     what = kind(request)
+    if what == "widget":
+        response.headers.update(framed_headers(HEADERS, request.app[SETTINGS]))
+    else:
+        policy = response.headers.get("Content-Security-Policy", CSP)  # files of jobs say a stricter one
+        response.headers.update({**HEADERS, "Content-Security-Policy": policy})
     if what == "static" and response.status >= HTTPStatus.BAD_REQUEST:
         what = "api"  # a missing file may be there after the next release
     response.headers.setdefault(hdrs.CACHE_CONTROL, _CACHE.get(what, "no-store"))

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from .appkeys import SETTINGS
 
-Kind = Literal["page", "api", "socket", "probe", "static"]
+Kind = Literal["page", "api", "socket", "probe", "static", "widget"]
 
 
 def mount(app: web.Application) -> str:
@@ -39,6 +39,8 @@ def kind(request: web.Request) -> Kind:
             return "probe"
         case "static":
             return "static"
+        case "widget" | "widget.js" | "widget.css":
+            return "widget"
         case _:
             return "page"
 

@@ -89,9 +89,15 @@ def preferred(header: str) -> str:
 @web.middleware
 async def speak(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer people in their language. Programs are answered in English, so that they can tell errors apart."""
-    if kind(request) != "page":
-        return await handler(request)
-    with speaking(language_of(request)):
+    match kind(request):
+        case "page":
+            language = language_of(request)
+        case "widget":  # in the language of the page around it, where that says one; it has no cookies
+            wanted = request.query.get("lang", "")
+            language = wanted if wanted in LANGUAGES else preferred(request.headers.get(hdrs.ACCEPT_LANGUAGE, ""))
+        case _:
+            language = ENGLISH
+    with speaking(language):
         return await handler(request)
 
 

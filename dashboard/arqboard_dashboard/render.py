@@ -19,7 +19,12 @@ from .views import Kpis, Look, Side, Tabs
 if TYPE_CHECKING:
     from aiohttp import web
 
-Kind = Literal["row", "prog", "hero", "chunks", "attempts", "facts", "outcome", "artefacts", "log"]
+Kind = Literal[
+    "row", "prog", "hero", "chunks", "attempts", "facts", "outcome", "artefacts", "log", "widget-bar", "widget-steps",
+    "widget-outcome",
+]  # fmt: skip
+#: Bars in other people's pages: each amount of what is shown is a fragment of its own, which all its readers share.
+WIDGETS: tuple[Kind, ...] = ("widget-bar", "widget-steps", "widget-outcome")
 
 
 class Renderer:
@@ -74,6 +79,10 @@ class Renderer:
     def log(self, job: Job, look: Look, *, oob: bool = False) -> str:
         """How long its log is; pages fetch the lines that are new to them. Version `job.log_lines`."""
         return self._render("log", look, oob, job=job)
+
+    def widget(self, job: Job | None, show: str, look: Look, *, oob: bool = False) -> str:
+        """The bar in other people's pages, None where there is no job. Keys `widget-<show>:<id>`."""
+        return self._render("widget", look, oob, job=job, show=show)
 
     def tabs(self, tabs: Tabs, look: Look, *, oob: bool = False) -> str:
         """State tabs with counts. Key `tabs:<query string>`."""

@@ -17,6 +17,7 @@ from . import (
     metrics,
     stats,
     steering_api,
+    widget_live,
     workflows_api,
 )
 from .pages import (
@@ -34,6 +35,7 @@ from .pages import (
     schedules,
     session,
     system,
+    widget,
     workers,
     workflows,
 )
@@ -158,6 +160,11 @@ ROUTES = [
     web.get("/api/v1/system", system.system_json),
     web.get("/api/v1/stats", stats.stats),
     web.post("/api/v1/deploys", stats.deploy),
+    # Bars in other people's pages, with ARQBOARD_WIDGET_SECRET
+    web.get("/widget/{id}", widget.widget),
+    web.get("/widget.js", widget.script),
+    web.get("/widget.css", widget.colours),
+    web.get("/ws/widget/{id}", widget_live.socket, allow_head=False),
     # Live and probes
     web.get("/ws", live.socket, allow_head=False),
     web.get("/healthz", api.healthz),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import secrets
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
@@ -11,11 +12,14 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from arqboard.protocol import ArqboardError
+from arqboard.protocol.widget import secrets_in
 
 WAYS_TO_PROTECT = (
     "Set ARQBOARD_PASSWORD (people sign in with it) or ARQBOARD_TOKEN (programs send it as a bearer token), "
     "or keep to 127.0.0.1 and put a proxy or an SSH tunnel in front."
 )
+#: An origin as a Content-Security-Policy takes it; the first name may be any.
+_FRAMING = re.compile(r"https?://(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*(:[0-9]{1,5})?")
 
 
 class BadSettings(ArqboardError):
@@ -53,6 +57,10 @@ class Settings(BaseSettings):
     trusted_origins: Names = ()
     """origins beside the dashboard's own that may act and open the socket, like `https://ops.example.com`"""
     max_sockets: int = Field(2000, ge=1, le=100_000)
+    widget_secret: SecretStr | None = None
+    """signs links to the bar of one job; without it there are none. Of several the first signs, all are good"""
+    widget_origins: Names = ()
+    """whose pages may frame such a bar, like `https://shop.example.com` or `https://*.example.com`; `*` lets all"""
 
     @classmethod
     def read(cls, **given: Any) -> Self:
@@ -91,6 +99,25 @@ class Settings(BaseSettings):
                 raise ValueError(f'takes origins like https://ops.example.com, not "{origin[:80]}"')
         return tuple(origin.lower() for origin in origins)
 
+    @field_validator("widget_secret")
+    @classmethod
+    def _long_widget_secrets(cls, secret: SecretStr | None) -> SecretStr | None:
+        secrets_in(_reveal(secret))
+        return secret
+
+    @field_validator("widget_origins")
+    @classmethod
+    def _framing_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        """They go into a header, so nothing but what an origin is made of gets through."""
+        lowered = tuple(origin.lower() for origin in origins)
+        for origin in lowered:
+            if not _FRAMING.fullmatch(origin) and lowered != ("*",):
+                raise ValueError(
+                    "takes origins like https://shop.example.com or https://*.example.com, or * alone for all,"
+                    f' not "{origin[:80]}"'
+                )
+        return lowered
+
     @field_validator("secret")
     @classmethod
     def _long_secret(cls, secret: SecretStr) -> SecretStr:
@@ -120,6 +147,11 @@ class Settings(BaseSettings):
     def bearer(self) -> str:
         """What a program sends as its bearer token, "" for none."""
         return _reveal(self.token)
+
+    @property
+    def widget_secrets(self) -> tuple[str, ...]:
+        """What signs links to bars, the one for new links first; none where there are no such links."""
+        return secrets_in(_reveal(self.widget_secret))
 
     @property
     def database(self) -> int:
