@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from . import frames
@@ -329,9 +330,12 @@ class Hub:
         asyncio.get_running_loop().call_later(GOODBYE_SECONDS, socket.wire.abort)
 
     def shut_down(self) -> None:
-        """Ask every browser to come back later. For `on_shutdown`: aiohttp waits for open sockets."""
+        """Ask every browser to come back later, and end the line. For `on_shutdown`: aiohttp waits for open sockets,
+        and by then takes nothing in any more, not even the answer to this."""
         for socket in list(self._open):
             self.close(socket, _SERVICE_RESTART)
+            with suppress(RuntimeError, NotImplementedError):  # it is closed already; TLS can't be half closed
+                socket.wire.write_eof()
         self._slots.clear()
         if self._sweeper is not None:
             self._sweeper.cancel()

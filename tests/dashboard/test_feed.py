@@ -55,6 +55,8 @@ class Wire:
     def write(self, data: bytes, /) -> None:
         self.messages.append(json.loads(data[2:] if data[1] < 126 else data[4:]))
 
+    def write_eof(self) -> None: ...
+
     def get_write_buffer_size(self) -> int:
         return 0
 

@@ -37,9 +37,13 @@ class FakeWire:
     frames: list[tuple[float, bytes]] = field(default_factory=list)
     is_stuck: bool = False
     is_aborted: bool = False
+    is_ended: bool = False
 
     def write(self, data: bytes, /) -> None:
         self.frames.append((asyncio.get_running_loop().time(), data))
+
+    def write_eof(self) -> None:
+        self.is_ended = True
 
     def get_write_buffer_size(self) -> int:
         return 100_000 if self.is_stuck else 0
@@ -473,6 +477,7 @@ async def test_shutting_down_asks_every_browser_to_come_back() -> None:
     hub.shut_down()
 
     assert [wire.close_codes for wire in wires] == [[1012]] * 3
+    assert all(wire.is_ended for wire in wires)  # so nobody is waited for
     assert hub.sockets == 0
     await asyncio.sleep(0.05)
     assert wires[0].patches == []

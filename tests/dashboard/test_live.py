@@ -162,6 +162,18 @@ async def test_on_shutdown_pages_are_asked_to_come_back(connect: Connect, site: 
     await asyncio.wait_for(leaving, 10)
 
 
+async def test_a_page_that_keeps_its_line_open_holds_up_no_shutdown(
+    connect: Connect, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As browsers do: they leave it to the server to end the line, and aiohttp no longer hears that they agree."""
+    monkeypatch.setattr("arqboard_dashboard.hub.GOODBYE_SECONDS", 60)
+    ws = await connect()
+    await hello(ws)
+    await hear(ws, "ready")
+
+    await asyncio.wait_for(site.server.close(), 10)
+
+
 async def test_a_page_that_says_nothing_is_closed(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "HELLO_SECONDS", 0.05)
     assert await closed(await connect()) == 4400
