@@ -4,9 +4,10 @@
   const { setText, word } = arqboard;
   let news = 0, newsOf = '', refreshed = 0, later = 0;
 
+  /* What was clicked keeps the focus without being looked at. */
   function isRead(list) {
     const active = document.activeElement;
-    return list.matches(':hover') || (active !== document.body && list.contains(active)) || scrollY > 200
+    return list.matches(':hover') || (active.matches(':focus-visible') && list.contains(active)) || scrollY > 200
       || !getSelection().isCollapsed && list.contains(getSelection().anchorNode) || !!list.querySelector('.chk:checked');
   }
   function refresh(list) {

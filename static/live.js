@@ -97,9 +97,8 @@
       hear[m.t]?.(m);
       acknowledge(m);
     },
-    htmx_before_swap() { rememberFocus(); },
+    htmx_before_swap() { document.dispatchEvent(new CustomEvent('live:swapping')); },
     htmx_after_swap() {
-      restoreFocus();
       document.dispatchEvent(new CustomEvent('live:swapped'));
       changed();
     },
@@ -160,17 +159,4 @@
     check();
     if (!document.hidden && !held) arqboard.tick();
   });
-
-  /* Focus: when a swap takes away what had it, the link of the same row gets it */
-
-  let focused = null;
-  function rememberFocus() {
-    const el = document.activeElement, root = el?.closest?.('[data-live]');
-    focused = root && el !== root ? { el, root: root.closest('[role=row]') ?? root } : null;
-  }
-  function restoreFocus() {
-    if (!focused || focused.el.isConnected || document.activeElement !== document.body) return;
-    const root = document.getElementById(focused.root.id);
-    (root?.querySelector('a[href], button:not([disabled])') ?? document.getElementById('page'))?.focus({ preventScroll: true });
-  }
 })();

@@ -22,7 +22,10 @@
   addEventListener('click', event => {
     const copy = event.target.closest('[data-copy]');
     if (copy) navigator.clipboard?.writeText(copy.dataset.copy).then(() => say(word('copied')), () => say(word('not_copied')));
-    if (event.target.closest('[data-dismiss]')) event.target.closest('.toast').remove();
+    if (event.target.closest('[data-dismiss]')) {
+      event.target.closest('.toast').remove();
+      document.dispatchEvent(new CustomEvent('live:gone'));
+    }
   });
   document.addEventListener('live:swapped', fade);
   document.addEventListener('DOMContentLoaded', fade);

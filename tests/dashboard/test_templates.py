@@ -70,6 +70,15 @@ def test_what_posts_with_htmx_also_posts_without(path: Path) -> None:
 
 
 @EACH
+def test_no_form_disables_the_button_that_has_the_focus(path: Path) -> None:
+    """What is disabled loses the focus, and who works by keyboard is sent to the top of the page."""
+    assert "hx-disable" not in code(path)
+    for form in tags(code(path), "form"):
+        if "hx-post=" in form:
+            assert 'hx-sync="' in form  # a double click is one request
+
+
+@EACH
 def test_every_posting_form_carries_the_token(path: Path) -> None:
     text = code(path)
 
