@@ -13,14 +13,20 @@
   }
   const label = button => button?.dataset.label || button?.title || button?.textContent.trim() || word('go_on');
 
+  /* Put a question into a dialog; returns its two answers. */
+  function fill(el, question, answer, danger) {
+    const yes = el.querySelector('[data-yes]'), [what, why] = parts(question);
+    setText(el.querySelector('h2'), what);
+    setText(el.querySelector('p'), why);
+    setText(yes, answer);
+    yes.className = `btn ${danger ? 'solid' : 'primary'}`;
+    return [yes, el.querySelector('[data-no]')];
+  }
+
   /* Whether the person says yes. Escape, the backdrop and Cancel say no; the focus goes back to where it was. */
   function ask(question, form, button) {
-    const el = dialog(), yes = el.querySelector('[data-yes]'), no = el.querySelector('[data-no]');
-    const [what, why] = parts(question), danger = form.matches(DANGER) || button?.matches('.danger');
-    setText(el.querySelector('#ask-what'), what);
-    setText(el.querySelector('#ask-why'), why);
-    setText(yes, label(button));
-    yes.className = `btn ${danger ? 'solid' : 'primary'}`;
+    const el = dialog(), danger = form.matches(DANGER) || Boolean(button?.matches('.danger'));
+    const [yes, no] = fill(el, question, label(button), danger);
     if (el.open) el.close('no');
     el.returnValue = 'no';
     el.showModal();
@@ -28,6 +34,7 @@
     return new Promise(resolve => el.addEventListener('close', () => resolve(el.returnValue === 'yes'), { once: true }));
   }
 
+  arqboard.fillQuestion = fill;
   addEventListener('htmx:confirm', event => {
     const { ctx, issueRequest, dropRequest } = event.detail;
     if (!ctx?.confirm || !dialog()) return;

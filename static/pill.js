@@ -18,7 +18,7 @@
   }
   function draw() {
     const text = label();
-    for (const el of all('[data-live-state]')) {
+    for (const el of all('.top [data-live-state]')) {
       if (el.dataset.liveState !== now.state) el.dataset.liveState = now.state;
       el.toggleAttribute('data-held', now.isPaused);
       const link = el.querySelector('[data-label]');

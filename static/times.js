@@ -11,6 +11,9 @@
   const parts = format({ year: 'numeric', month: '2-digit', day: '2-digit' });
   const months = word('months');
   const isUtc = zone === 'UTC' || zone === 'Etc/UTC';
+  /* A page that must stay as it is says at which moment its clocks stand. */
+  const stopped = Date.parse(document.querySelector('meta[name=arqboard-clock]')?.content);
+  const clockNow = () => Number.isNaN(stopped) ? Date.now() + arqboard.ahead : stopped;
 
   function span(ms) {
     const s = Math.max(0, Math.round(ms / 1000)), [d, h, m, second] = word('units').split(' ');
@@ -35,7 +38,7 @@
 
   /* What the server wrote is remembered by its datetime; a fragment that comes in is written anew. */
   function localise(root = document) {
-    const now = Date.now() + arqboard.ahead;
+    const now = clockNow();
     for (const el of all('time[datetime]:not([data-ago], [data-since])', root)) {
       if (el.arqboardShown === el.textContent && el.arqboardAt === el.dateTime) continue;
       const at = Date.parse(el.dateTime);
@@ -46,7 +49,7 @@
     }
   }
   function tick() {
-    const now = Date.now() + arqboard.ahead;
+    const now = clockNow();
     for (const el of all('time[data-ago], time[data-since], time[data-left]')) {
       if (!el.checkVisibility({ contentVisibilityAuto: true })) continue;
       const at = Date.parse(el.dateTime), past = now - at, kind = el.dataset;

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import TypeVar
 
 from markupsafe import Markup, escape
 
@@ -20,6 +21,14 @@ MARK_COLOURS = {"d": "succeeded", "r": "running", "f": "failed", "s": "aborted",
 _CELL = 10
 
 
+Value = TypeVar("Value")
+#: A part of a bar is at least so small a part of it wide.
+LEAST_SHARE = 150
+
+
+def at_least_two(values: Sequence[Value]) -> Sequence[Value | float]:
+    """What a line can be drawn through: no value is one along the foot, one value one at its height."""
+    return (0, 0) if not values else (values[0], values[0]) if len(values) == 1 else values
 def sparkline(values: Sequence[float], colour: str) -> Markup:
     """A line over a soft area, without axes. Decoration: the numbers stand beside it."""
     width, height = 100, 28
@@ -45,11 +54,11 @@ def meter(used: int, size: int) -> Markup:
 
 def segbar(chunks: ChunkCounts, label: str) -> Markup:
     """One bar of done, running, failed and skipped chunks. It is the progress bar, so it says so."""
-    x = 0
+    x = 0.0
     parts = [f'<rect class="f-track" width="{chunks.total}" height="6"/>']
-    for colour, count in _segments(chunks):
-        parts.append(f'<rect class="f-{colour}" x="{x}" width="{count}" height="6"/>')
-        x += count
+    for colour, width in _widths(chunks.total, list(_segments(chunks))):
+        parts.append(f'<rect class="f-{colour}" x="{x:g}" width="{width:g}" height="6"/>')
+        x += width
     return _svg(
         f'class="segbar" viewBox="0 0 {chunks.total} 6" preserveAspectRatio="none" role="progressbar"'
         f' aria-valuemin="0" aria-valuemax="{chunks.total}" aria-valuenow="{min(chunks.done, chunks.total)}"'
@@ -63,6 +72,17 @@ def _segments(chunks: ChunkCounts) -> Iterator[tuple[str, int]]:
     for colour, count in zip(("succeeded", "running", "failed", "aborted"), counts, strict=True):
         if count:
             yield colour, count
+
+
+def _widths(total: int, segments: Sequence[tuple[str, int]]) -> list[tuple[str, float]]:
+    """One failed chunk among ten thousand is still seen, and the widest part makes room for it."""
+    least = total / LEAST_SHARE
+    wide = [(colour, max(float(count), least)) for colour, count in segments]
+    over = sum(width for _, width in wide) - total
+    if over <= 0:
+        return wide
+    widest = max(width for _, width in wide)
+    return [(colour, width - over if width == widest else width) for colour, width in wide]
 
 
 def chunk_map(marks: str, total: int) -> Markup:

@@ -19,6 +19,7 @@ def main() -> None:
     """
 
 
+DEVELOPMENT = click.option("--dev", is_flag=True, help="Show /patterns, the page of all components.")
 #: Without a default: what is not given here is read by the settings, from the environment or their defaults.
 HOST = click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
 PORT = click.option("--port", type=click.IntRange(1, 65535), help="Port of the dashboard.  [default: 8700]")
@@ -61,14 +62,15 @@ def up(host: str | None, port: int | None, redis_url: str | None, redis_port: in
 @HOST
 @PORT
 @REDIS
-def dashboard(host: str | None, port: int | None, redis_url: str | None) -> None:
+@DEVELOPMENT
+def dashboard(host: str | None, port: int | None, redis_url: str | None, dev: bool) -> None:
     """Run the dashboard alone, next to the workers you have. ARQBOARD_PASSWORD makes it ask who is there."""
     with needs("dashboard"):
         from .serve import serve
         from .settings import BadSettings, Settings
 
     try:
-        serve(Settings.read(host=host, port=port, redis_url=redis_url or None))
+        serve(Settings.read(host=host, port=port, redis_url=redis_url or None, development=dev or None))
     except BadSettings as error:
         raise click.ClickException(str(error)) from error
 

@@ -79,7 +79,7 @@ class Boards:
         is_on = not standing.info.state.is_terminal and not standing.info.paused
         ready = ready_at(steps, averages, slots, look.now) if is_on and steps else None
         views = _views(steps, standing.info, critical, {name: a.ms for name, a in averages.items()}, look)
-        edges = _edges(standing.info, drawing, views) if drawing else None
+        edges = edges_of(standing.info, drawing, views) if drawing else None
         hero = _hero(standing, steps, ready, slots, critical)
         return Board(standing, drawing, hero, {view.key: view for view in views}, edges)
 
@@ -140,7 +140,7 @@ def is_bad(found: Tally) -> bool:
     return found.failed + found.aborted + found.skipped > 0
 
 
-def _edges(info: WorkflowInfo, drawing: Drawing, views: Sequence[StepView]) -> EdgesView:
+def edges_of(info: WorkflowInfo, drawing: Drawing, views: Sequence[StepView]) -> EdgesView:
     return EdgesView(info.id, info.version, drawing, tuple(_edge_state(edge, views) for edge in drawing.edges))
 
 

@@ -30,6 +30,7 @@ from .pages import (
     new,
     palette,
     preferences,
+    patterns,
     queues,
     savedviews,
     schedules,
@@ -113,6 +114,8 @@ ROUTES = [
     # Programs
     web.post("/api/v1/jobs", api.submit),
     web.get("/api/v1/jobs", api.jobs),
+    # Only with ARQBOARD_DEVELOPMENT
+    web.get("/patterns", patterns.patterns),
     web.get("/api/v1/jobs/{id}", api.job),
     web.delete("/api/v1/jobs/{id}", api.delete),
     web.post("/api/v1/jobs/{id}/retry", api.retry),

@@ -61,6 +61,8 @@ class Settings(BaseSettings):
     """signs links to the bar of one job; without it there are none. Of several the first signs, all are good"""
     widget_origins: Names = ()
     """whose pages may frame such a bar, like `https://shop.example.com` or `https://*.example.com`; `*` lets all"""
+    development: bool = False
+    """for who works on arqboard itself: `/patterns` shows every component in every state"""
 
     @classmethod
     def read(cls, **given: Any) -> Self:

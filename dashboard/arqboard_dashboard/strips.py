@@ -8,6 +8,7 @@ from markupsafe import Markup, escape
 
 from arqboard.protocol import State
 
+from .charts import at_least_two
 from .formats import duration
 from .language import gettext
 from .queue_views import ChartBucket, QueueCharts
@@ -49,7 +50,7 @@ def slot_row(used: int, size: int) -> Markup:
 
 def flow_line(came: Sequence[int], started: Sequence[int]) -> Markup:
     """Jobs that came and jobs that started, by the minute, on one scale. Decoration: the rates stand beside it."""
-    top = max(1, *came, *started) * 1.08
+    top = max((1, *came, *started)) * 1.08
     return _svg(
         'class="spark" viewBox="0 0 100 28" aria-hidden="true"',
         [
@@ -132,7 +133,8 @@ def _broken_line(values: Sequence[float | None], top: float, colour: str) -> lis
     return paths
 
 
-def _line(values: Sequence[int], top: float, width: int, height: int) -> str:
+def _line(numbers: Sequence[int], top: float, width: int, height: int) -> str:
+    values = at_least_two(numbers)
     step = width / max(len(values) - 1, 1)
     return "L".join(f"{n * step:.1f} {height - value * height / top:.1f}" for n, value in enumerate(values))
 

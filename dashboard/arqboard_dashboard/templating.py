@@ -104,7 +104,9 @@ def shown_state(job: Job | Unreadable, look: Look) -> str:
 
 def badge_state(job: Job, state: str) -> str:
     """What a job's badge says of a shown state: a wish to abort comes first, as long as it can come true."""
-    return "aborting" if job.abort_requested and not job.state.is_terminal else state
+    if job.abort_requested and not job.state.is_terminal:
+        return "aborting"
+    return "paused" if state == "running" and job.paused is not None else state
 
 
 def called(job: Job | Unreadable) -> str:

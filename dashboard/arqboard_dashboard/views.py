@@ -42,13 +42,15 @@ class Look:
 class Shell:
     """What surrounds every page. Personal, so it is never in a live fragment."""
 
-    active: Literal["jobs", "workflows", "queues", "workers", "schedules", "failures", "system", "new", ""]
+    active: Literal["jobs", "workflows", "queues", "workers", "schedules", "failures", "system", "new", "patterns", ""]
     title: str
     redis_label: str
     """host and database, never with a password"""
     side: Side
     preferences: Preferences = Preferences()  # noqa: RUF009 - frozen
     can_log_out: bool = False
+    is_development: bool = False
+    """the page of all components is there"""
     flash: Told | None = None
     """what the last action did"""
     alerts: tuple[Alert, ...] = ()

@@ -85,7 +85,7 @@ async def test_a_queues_page_moves_and_a_function_is_held(page: Page, site: Site
     await expect(page.locator("[data-live-state]")).to_have_attribute("data-live-state", "live")
     functions = page.locator("[data-live^='queue-functions:']")
     await functions.get_by_role("button", name="Pause typed").click()
-    row = functions.locator(".frow", has=page.get_by_role("link", name="typed", exact=True))
+    row = functions.locator(".fnrow", has=page.get_by_role("link", name="typed", exact=True))
     await expect(row).to_contain_text("Paused")
 
     job_id = await site.submit("typed", user_id=1)
@@ -161,7 +161,7 @@ async def test_a_schedules_times_open_and_stay_open_while_the_row_changes(
     await expect(row.locator(".upcoming li").first).to_be_visible()
     await row.get_by_role("link", name="newsletter").click()
     await expect(page.locator("h1")).to_have_text("newsletter")
-    await expect(page.locator("table.plain tbody tr")).to_have_count(1)
+    await expect(page.locator(".runtable tbody tr")).to_have_count(1)
     await page.go_back()
     await expect(row).to_be_visible()
 

@@ -271,7 +271,7 @@ async def test_everything_but_the_liveness_works_without_javascript(browser: Bro
     await page.fill("[name=name]", "alb")
     await page.click("button:has-text('Search')")
     await expect(page).to_have_url(re.compile("name=alb"))
-    await page.click(".frow a:has-text('album')")
+    await page.click(".wrow a:has-text('album')")
     await page.click("button:has-text('Pause')")
     await expect(page.locator("[data-live^='flow-hero:']")).to_have_attribute("data-state", "paused")
     await expect(page.locator("#toasts")).to_contain_text("Nothing more of the workflow starts")

@@ -52,7 +52,7 @@ FLASHES = {
     "chosen": "Your choice is kept in this browser.",
     "bulk_started": "It runs as a job, and can be stopped. This is its page.",
 }
-Active = Literal["jobs", "workflows", "queues", "workers", "schedules", "failures", "system", "new", ""]
+Active = Literal["jobs", "workflows", "queues", "workers", "schedules", "failures", "system", "new", "patterns", ""]
 
 
 async def page(
@@ -65,9 +65,7 @@ async def page(
     return render(request, template, view, look=look, shell=surroundings, status=status)
 
 
-def bare_page(
-    request: web.Request, template: str, view: ErrorView | LoginView, look: Look, *, title: str, status: int
-) -> web.Response:
+def bare_page(request: web.Request, template: str, view: Any, look: Look, *, title: str, status: int) -> web.Response:
     """A page that asks Redis nothing. Who has not been let in sees no counts either."""
     overview = request.app[OVERVIEW]
     side = overview.last_side() if request.get(ADMITTED) else overview.empty_side
@@ -102,6 +100,7 @@ def shell(request: web.Request, side: Side, active: Active, title: str) -> Shell
         preferences=Preferences.of(request),
         can_log_out=settings.is_protected and bool(request.get(ADMITTED)),
         flash=flash(request),
+        is_development=settings.development,
     )
 
 
