@@ -44,7 +44,7 @@ class Flows:
         self._nodes, self._renderer = Workflows(redis, keys), renderer
         self.boards = Boards(self._standings, Averages(reader), overview)
         self._asked: dict[str, float] = {}
-        self._rows: Fresh[dict[str, FlowRow]] = Fresh(self._read_rows, ROW_SECONDS)
+        self._rows: Fresh[dict[str, FlowRow | None]] = Fresh(self._read_rows, ROW_SECONDS)
         self._parts: dict[tuple[str, str], tuple[object, str]] = {}
 
     # The list
@@ -63,9 +63,11 @@ class Flows:
 
     async def row(self, workflow_id: str) -> FlowRow | None:
         """One line of the list, with all others that somebody looks at in one reading; None where there is none."""
-        is_new = workflow_id not in self._asked
         self._asked[workflow_id] = time.monotonic()
-        return (await (self._rows.again() if is_new else self._rows.get())).get(workflow_id)
+        rows = await self._rows.get()
+        while workflow_id not in rows:  # it was asked for after that reading had begun
+            rows = await self._rows.again()
+        return rows[workflow_id]
 
     async def _top(self, query: FlowQuery) -> list[str]:
         return await self._lists.top(query.state, query.limit)
@@ -75,12 +77,13 @@ class Flows:
         self._asked |= dict.fromkeys((row.id for row in page.rows), time.monotonic())
         return [FlowRow(row, running[row.id]) for row in page.rows]
 
-    async def _read_rows(self) -> dict[str, FlowRow]:
+    async def _read_rows(self) -> dict[str, FlowRow | None]:
+        """Of all that were asked for lately; None for those that are gone."""
         oldest = time.monotonic() - ASKED_SECONDS
         self._asked = {workflow_id: at for workflow_id, at in self._asked.items() if at > oldest}
         ids = list(self._asked)
         infos, running = await self._lists.many(ids), await self._standings.running_by_workflow()
-        return {i: FlowRow(info, running[i]) for i, info in zip(ids, infos, strict=True) if info is not None}
+        return {i: FlowRow(info, running[i]) if info else None for i, info in zip(ids, infos, strict=True)}
 
     # The jobs of one
 

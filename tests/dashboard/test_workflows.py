@@ -200,6 +200,14 @@ async def test_rows_are_read_together_however_many_are_watched(
     assert (await redis.info("commandstats"))["cmdstat_hmget"]["calls"] <= 20
 
 
+async def test_a_row_that_the_last_reading_did_not_know_is_not_gone(client: Client, commands: Commands) -> None:
+    first = await begin(commands, step("a"))
+    await READ["flow"](client.app, first)
+    second = await begin(commands, step("a"))
+    await html(client, "/workflows")  # it is on the page before the rows are read again
+    assert 'hx-swap-oob="delete"' not in await READ["flow"](client.app, second)
+
+
 async def test_a_row_that_was_deleted_leaves_the_list(client: Client, commands: Commands) -> None:
     workflow_id = await begin(commands, step("a"))
     await run_all(commands)
@@ -215,6 +223,15 @@ async def test_the_tabs_say_when_the_first_page_has_other_rows(client: Client, c
     assert f'data-shows="{re.search(r"""data-top="([^"]+)""", before)[1]}"' in await html(client, "/workflows")  # type: ignore[index]
     await begin(commands, step("a"))
     assert await part(client, "flow-tabs:") != before
+
+
+async def test_before_the_first_workflow_the_page_hears_of_it_without_tabs(client: Client, commands: Commands) -> None:
+    page = await html(client, "/workflows")
+    assert 'data-live="flow-top:"' in page and 'class="tabs"' not in page
+    before = await part(client, "flow-top:")
+    await begin(commands, step("a"))
+    after = await part(client, "flow-top:")
+    assert after != before and "<a" not in after
 
 
 async def test_what_begins_while_the_list_is_read_is_not_missed(

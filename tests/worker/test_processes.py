@@ -83,7 +83,7 @@ async def test_progress_log_and_artefacts_come_from_there(
 
 async def test_the_hard_limit_kills_a_busy_process(start: StartWorker, board: Board, tmp_path: Path) -> None:
     await start(*FUNCTIONS)
-    handle = await tasks.spin.options(timeout=1.5).submit(str(tmp_path / "pid"))
+    handle = await tasks.spin.options(timeout=3).submit(str(tmp_path / "pid"))
     pid = await started(tmp_path / "pid")
     with pytest.raises(HardTimeLimit):
         await handle.result(timeout=20)
@@ -118,7 +118,7 @@ async def test_the_soft_limit_is_raised_there_also_in_a_sleep(
 ) -> None:
     await start(*FUNCTIONS)
     arguments = [str(tmp_path / "pid")] if name == "cleans" else []
-    handle = await getattr(tasks, name).options(soft_timeout=1).submit(*arguments)
+    handle = await getattr(tasks, name).options(soft_timeout=3).submit(*arguments)
     assert await handle.result(timeout=20) == "cleaned up"
 
 
