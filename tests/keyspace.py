@@ -32,6 +32,7 @@ GLOBAL = re.compile(
     r"queues|functions|functions:.*|workers|worker:.*|taken:.*|viewers|position|epoch|changes|ended|stats:.*|deploys?|paused|limits"
     r"|parked|launching|stopping|workflows|workflows_ended|workflows:(running|succeeded|failed|aborted)|jobs:.*|rate:.*"
     r"|once:.*|unique:.*|answer:.*|schedules|schedule:.*|schedule-runs:.*|failures:.*|failure:.*"
+    r"|tags|tagged:.*|gauges:.*"
 )
 OF_A_JOB = re.compile(r"(job|payload|attempts|chunks|chunk_info|log|artefacts|artefact|children):(.*)")
 OF_A_WORKFLOW = re.compile(r"(workflow|nodes|calls|results|marks|ready|held):(.*)")
@@ -97,8 +98,9 @@ class Keyspace:
 def problems(space: Keyspace) -> list[str]:
     """What is wrong with it: nothing, hopefully."""
     return [
-        *_index_problems(space), *_failure_problems(space), *_queue_problems(space), *_lock_problems(space),
-        *_payload_problems(space), *_position_problems(space), *_chunk_problems(space), *_unique_problems(space),
+        *_index_problems(space), *_tag_problems(space), *_failure_problems(space), *_queue_problems(space),
+        *_lock_problems(space), *_payload_problems(space), *_position_problems(space), *_chunk_problems(space),
+        *_unique_problems(space),
         *_leaks(space),
         *(f"workflow {wf}: {said}" for wf in space.workflows for said in _workflow_problems(space, wf)),
     ]  # fmt: skip
@@ -126,6 +128,23 @@ def _index_problems(space: Keyspace) -> Iterator[str]:
         found = set(space.zset(key))
         if found != expected.get(key, set()):
             yield f"{key} has {sorted(found)}, the jobs say {sorted(expected.get(key, set()))}"
+
+
+def _tag_problems(space: Keyspace) -> Iterator[str]:
+    """Each job is listed under its tags and under no other, and a tag is known as long as a job has it."""
+    expected: dict[str, set[str]] = {}
+    for job_id, job in space.jobs.items():
+        for tag in json.loads(job.get("tags", "[]")):
+            expected.setdefault(tag, set()).add(job_id)
+    found = {k.removeprefix(space.keys.tagged("")): set(v) for k, v in space.values.items() if _is_tagged(space, k)}
+    if found != expected:
+        yield f"the jobs of tags are {found}, the jobs say {expected}"
+    if set(space.zset(space.keys.tags)) != set(expected):
+        yield f"known tags are {sorted(space.zset(space.keys.tags))}, the jobs have {sorted(expected)}"
+
+
+def _is_tagged(space: Keyspace, key: str) -> bool:
+    return key.startswith(space.keys.tagged(""))
 
 
 def _failure_problems(space: Keyspace) -> Iterator[str]:

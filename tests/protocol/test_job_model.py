@@ -113,6 +113,7 @@ submissions = st.builds(
     expires_ms=st.sampled_from([None, None, 3_600_000]),
     unique=st.sampled_from(["", "", "", "u"]),
     window_ms=st.sampled_from([0, 0, 0, 3_600_000]),
+    tags=st.sampled_from([(), (), ("a",), ("a", "b:1")]),
 )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from keyspace import Keyspace, problems
 
-from arqboard.protocol import Outcome, Reader, State, WorkflowNotFound, WrongState
+from arqboard.protocol import Outcome, Query, Reader, State, WorkflowNotFound, WrongState
 from arqboard.protocol.commands import Claimed, Commands, Ended, Later, Submission
 from arqboard.protocol.graph import Chain, Graph, Group, Part, Step
 from arqboard.protocol.workflows import FlowState, Workflows
@@ -234,6 +234,21 @@ async def test_only_a_running_workflow_is_paused_and_twice_is_as_good_as_once(co
             await verb(wf)
         with pytest.raises(WorkflowNotFound):
             await verb("none")
+
+
+async def test_a_held_job_that_gets_a_priority_starts_before_the_others_once_it_goes_on(
+    commands: Commands, redis: Any, reader: Reader
+) -> None:
+    wf = await begin(commands, Group((step("first"), step("second"))))
+    await commands.pause_workflow(wf)
+    assert await claim(commands) == []  # which holds them
+
+    [second] = (await reader.page(Query(function="second"))).jobs
+    await commands.reprioritise([second.id], 9)
+    await commands.resume_workflow(wf)
+
+    assert problems(await Keyspace.read(redis)) == []
+    assert await run_all(commands) == ["second", "first"]
 
 
 # Deleting

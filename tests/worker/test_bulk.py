@@ -83,6 +83,22 @@ async def test_it_gives_all_that_wait_a_priority(start: StartWorker, commands: C
     assert {job.priority for job in await reader.many(ids) if job} == {7}  # type: ignore[union-attr] # all are readable
 
 
+async def test_a_time_like_fifteen_minutes_ago_is_that_before_it_was_asked(
+    start: StartWorker, commands: Commands, reader: Reader
+) -> None:
+    """While a long bulk job runs, jobs grow older than the filter says; they are meant all the same."""
+    ids = await waiting(commands, 3, queue="other")
+    await eventually(lambda: _is_older(reader, ids[-1], 1500))
+    now = await reader.now_ms()
+    asked = Bulk(Wish(Action.ABORT), Query(q="since:1s"), until=now - 1400, total=3)
+    bulk_id = (await commands.submit(asked.submission("arq:queue"))).job_id
+    await start(resize)
+
+    job = await eventually(lambda: ended(reader, bulk_id))
+
+    assert job is not None and job.result["done"] == 3
+
+
 async def test_jobs_that_came_later_are_left_alone(start: StartWorker, commands: Commands, reader: Reader) -> None:
     await waiting(commands, 3, queue="other")
     bulk_id = await order(commands, reader, Wish(Action.ABORT), Query(queue="other"))
@@ -307,3 +323,7 @@ async def _has_done(redis: Client, reader: Reader, bulk_id: str, number: int) ->
 
 async def _succeeded(reader: Reader, job_id: str) -> bool:
     return (await reader.get(job_id)).state is State.SUCCEEDED
+
+
+async def _is_older(reader: Reader, job_id: str, ms: int) -> bool:
+    return await reader.now_ms() - (await reader.get(job_id)).enqueued > ms

@@ -124,6 +124,21 @@ def test_schedules_that_cannot_work_are_refused_before_the_worker_runs(holder: H
     Scheduler(holder, [every(300, "clean", queue="of-others")])
 
 
+async def test_jobs_of_a_schedule_have_its_tags(start: StartWorker, reader: Reader, redis: Client, keys: Keys) -> None:
+    call = newsletter.s(1).set(tags=["mail"])
+    await start(newsletter, schedules=[every(3600, call, name="news", tags=["nightly"])])
+    schedules = Schedules(redis, keys)
+    await eventually(lambda: _is_known(schedules, "news"))
+
+    job_id = await schedules.run("news")
+
+    assert (await reader.get(job_id)).tags == ("mail", "nightly")
+
+
+async def _is_known(schedules: Schedules, name: str) -> bool:
+    return any(found.name == name for found in await schedules.all() if isinstance(found, ScheduleInfo))
+
+
 async def test_a_schedule_carries_the_tasks_options(holder: Holder) -> None:
     definition = every(300, newsletter.s(7, password="hunter2")).define(holder)
     job = definition.job

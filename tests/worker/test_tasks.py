@@ -29,8 +29,10 @@ from arqboard import (
     Retry,
     SoftTimeLimit,
     Task,
+    chain,
     chunks,
     connect,
+    every,
     func,
     submit,
     submit_many,
@@ -352,6 +354,55 @@ async def test_plain_arq_code_is_left_as_it_is(start: StartWorker, pool: ArqRedi
     await start(sloppy)
     job = await pool.enqueue_job("sloppy", "5")
     assert job is not None and await job.result(timeout=5, poll_delay=0.02) == "str"
+
+
+async def test_tags_of_the_task_and_of_the_call_are_on_the_job(board: Board) -> None:
+    @task(tags=["import"])
+    async def load(ctx: dict[str, Any]) -> None: ...
+
+    plain = await (await load.submit()).info()
+    both = await (await load.options(tags=("customer:42", "import")).submit()).info()
+
+    assert plain.tags == ("import",)
+    assert both.tags == ("import", "customer:42")
+
+
+async def test_all_jobs_of_a_workflow_have_its_tags(board: Board, start: StartWorker, reader: Reader) -> None:
+    @task(tags=["own"])
+    async def one(ctx: dict[str, Any]) -> None: ...
+
+    await start(one)
+    flow = await chain(one.si(), one.si().set(tags=["last"])).submit(tags=["whole"])
+    await flow.wait(10)
+
+    assert [(await reader.get(f"{flow.id}.{n}")).tags for n in range(2)] == [
+        ("own", "whole"), ("own", "last", "whole"),
+    ]  # fmt: skip
+
+
+async def test_jobs_of_stock_enqueue_job_get_the_tags_of_their_task(
+    start: StartWorker, pool: ArqRedis, reader: Reader
+) -> None:
+    @task(tags=["import"])
+    async def load(ctx: dict[str, Any]) -> None: ...
+
+    await start(load)
+    sent = await pool.enqueue_job(load.name)
+    assert sent is not None
+    await sent.result(timeout=10)
+    assert (await reader.get(sent.job_id)).tags == ("import",)
+
+
+@pytest.mark.parametrize("tags", ["import", ["two words"], [str(n) for n in range(11)]])
+async def test_what_is_no_tag_is_refused_where_it_is_written(tags: Any) -> None:
+    async def load(ctx: dict[str, Any]) -> None: ...
+
+    with pytest.raises(ValueError, match="tag"):
+        task(tags=tags)(load)
+    with pytest.raises(ValueError, match="tag"):
+        task(load).options(tags=tags)
+    with pytest.raises(ValueError, match="tag"):
+        every(60, task(load), tags=tags)
 
 
 async def test_wrong_options_are_refused_where_they_are_written() -> None:

@@ -15,6 +15,8 @@ from .protocol.commands import Adoption
 from .protocol.job import State
 from .protocol.keys import ArqKeys
 from .protocol.payload import preview_call
+from .protocol.tags import tags_of
+from .tasks import Task
 
 if TYPE_CHECKING:
     from .worker import Worker
@@ -88,6 +90,7 @@ class Adopter:
             max_tries=self._worker.max_tries if tries is None else tries,
             timeout=self._worker.job_timeout_s if timeout is None else timeout,
             unique=isinstance(function, CronJob) and function.job_id is None and function.unique,
+            tags=tags_of(function.task_options.tags) if isinstance(function, Task) else (),
         )  # fmt: skip
 
     def _read(self, job_id: str, payload: bytes) -> Call:

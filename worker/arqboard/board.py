@@ -25,6 +25,7 @@ from .protocol.job import Job, State
 from .protocol.keys import DEFAULT_PREFIX, ArqKeys, Keys
 from .protocol.payload import preview_call
 from .protocol.reader import Reader
+from .protocol.tags import tags_of
 from .protocol.workflows import FlowState, WorkflowInfo, Workflows
 from .remote import RemoteError
 from .submitting import one_of_its_kind
@@ -102,11 +103,12 @@ class Board:
         return [a if isinstance(a, Exception) else JobHandle(self, a.job_id, is_new=a.is_new) for a in answers]
 
     async def begin(
-        self, flow: Composable, *, on_error: OnError = "stop", name: str = "", once: str = ""
+        self, flow: Composable, *, on_error: OnError = "stop", name: str = "", once: str = "", tags: Sequence[str] = ()
     ) -> WorkflowHandle:
-        """Queue a workflow. Raises BadArguments, BadWorkflow or KeyReused."""
+        """Queue a workflow. Raises BadArguments, BadWorkflow or KeyReused; ValueError for tags that are none."""
         part = flow.part(self, is_fed=False)
         graph = Graph.of(part, name=name, on_error=on_error, source="program", parent=_parent())
+        graph.tag(tags_of(tags))
         begun = await self.commands.begin(graph, once=once, fingerprint=_digest(repr(flow)) if once else "")
         return WorkflowHandle(self, begun.job_id)
 
@@ -141,6 +143,7 @@ class Board:
             window_ms=window,
             parent=_parent(),
             retry_of=options.retry_of or "",
+            tags=tags_of([*own.tags, *(options.tags or ())]),
             **named,
         )
 

@@ -14,6 +14,7 @@ from .protocol.payload import encode_call, preview_call
 from .protocol.shape import MAX_NODES
 from .protocol.signature import MAX_DEPTH as MAX_ARGUMENT_DEPTH
 from .protocol.signature import Call, FunctionInfo
+from .protocol.tags import tags_of
 from .submitting import find_function, fingerprint
 
 #: Levels of parts within parts that are read.
@@ -24,7 +25,7 @@ MAX_JSON_DEPTH = 2 * MAX_DEPTH + 2 + MAX_ARGUMENT_DEPTH
 MAX_NAME = 500
 #: A year, the longest that a start may lie ahead (seconds).
 MAX_DEFER = 366 * 86_400
-_STEP_KEYS = ("function", "args", "kwargs", "queue", "fed", "priority", "defer_by")
+_STEP_KEYS = ("function", "args", "kwargs", "queue", "fed", "priority", "defer_by", "tags")
 _BY_POSITION = ("positional", "normal")
 
 
@@ -38,8 +39,9 @@ async def begin(
     on_error: OnError = "stop",
     once: str = "",
     source: str = "",
+    tags: Sequence[str] = (),
 ) -> Submitted:
-    """Check a workflow and start it. `once` is an idempotency key.
+    """Check a workflow and start it. `once` is an idempotency key. All its jobs have the `tags`, after their own.
 
     `spec` is {"function", "args"?, "kwargs"?}, {"chain": [...]}, {"group": [...]} or {"chord": {"group": [...], "then":
     {...}}}, nested. A step runs in its function's queue, or in one of `queues`. Raises BadWorkflow, which says where,
@@ -48,7 +50,9 @@ async def begin(
 
     def read() -> Graph:
         part = _Reading(functions, queues, source).part(spec, "", is_fed=False, depth=0)
-        return Graph.of(part, name=name, on_error=on_error, source=source)
+        graph = Graph.of(part, name=name, on_error=on_error, source=source)
+        _tag(graph, tags)
+        return graph
 
     graph = await asyncio.to_thread(read)  # ten thousand steps take a second
     print_of = fingerprint(spec, name, on_error) if once else ""
@@ -141,6 +145,7 @@ class _Reading:
             timeout=info.timeout,
             options='{"ignore_result": true}' if info.ignore_result else "",
             priority=_within(spec, where, "priority", int, info.priority, 9),
+            tags=_tags(info, spec, where),
         )
 
     def _queue(self, info: FunctionInfo, spec: Mapping[str, Any], where: str) -> str:
@@ -218,6 +223,20 @@ def _within(spec: Mapping[str, Any], where: str, name: str, kind: Any, default: 
     if not 0 <= value <= most:
         raise BadWorkflow(_at(where, name), f"has to be 0 to {most}")
     return value
+
+
+def _tag(graph: Graph, tags: Any) -> None:
+    try:
+        graph.tag(tags_of(_listed(tags, "tags")))
+    except ValueError as error:
+        raise BadWorkflow("tags", str(error)) from error
+
+
+def _tags(info: FunctionInfo, spec: Mapping[str, Any], where: str) -> tuple[str, ...]:
+    try:
+        return tags_of([*info.tags, *_value(spec, where, "tags", list, [])])
+    except ValueError as error:
+        raise BadWorkflow(_at(where, "tags"), str(error)) from error
 
 
 def _arguments(spec: Mapping[str, Any], where: str, name: str, kind: Any) -> Any:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, Self, TypedDict
 
 from .backoff import Backoff
+from .protocol.tags import tags_of
 
 Hook = Callable[..., Awaitable[None]]
 RunIn = Literal["loop", "thread", "process"]
@@ -53,6 +54,7 @@ class TaskKeywords(TypedDict, total=False):
     keep_result: float | timedelta | None
     keep_result_forever: bool | None
     queue: str | None
+    tags: Sequence[str]
     on_success: Hook | None
     on_failure: Hook | None
     on_retry: Hook | None
@@ -76,6 +78,7 @@ class CallKeywords(TypedDict, total=False):
     ignore_result: bool | None
     retry_of: str | None
     once: str | None
+    tags: Sequence[str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,7 @@ class TaskOptions:
     `concurrency`: so many at once over all workers. `rate`: so many starts in a time, `burst` of them at once.
     `unique`: no second job of the same arguments while one waits or runs, or, with `unique_for`, within that time.
     `expires`: a job that has waited so long fails. `ignore_result` and `keep_result` say how long arq's result lives.
+    `tags`: words by which its jobs are found, at most 10.
     The hooks are coroutines: `on_success(ctx, result)`, `on_failure(ctx, error)`, `on_retry(ctx, error, defer)`,
     `on_progress(ctx, progress)`.
     """
@@ -108,6 +112,7 @@ class TaskOptions:
     keep_result: float | None = None
     keep_result_forever: bool | None = None
     queue: str | None = None
+    tags: Sequence[str] = ()
     on_success: Hook | None = None
     on_failure: Hook | None = None
     on_retry: Hook | None = None
@@ -121,6 +126,7 @@ class TaskOptions:
         _refuse("concurrency", self.concurrency, "1 or more", lambda value: value >= 1)
         _refuse("priority", self.priority, f"from 0 to {MAX_PRIORITY}", lambda value: 0 <= value <= MAX_PRIORITY)
         _refuse("run_in", self.run_in, '"loop", "thread" or "process"', lambda v: v in ("loop", "thread", "process"))
+        object.__setattr__(self, "tags", tags_of(self.tags))
         if self.timeout and self.soft_timeout and self.soft_timeout >= self.timeout:
             raise ValueError(
                 f"soft_timeout is {self.soft_timeout:g} s and timeout {self.timeout:g} s: the soft limit comes first"
@@ -140,7 +146,8 @@ class CallOptions:
     """What one call says for itself. Times are in seconds, or a timedelta; what is None is as the task has it.
 
     `defer_by` and `defer_until` (a datetime) delay the start. `unique_key` is a name that one job at a time may
-    have. `once` is an idempotency key, `retry_of` the job that this one stands in for.
+    have. `once` is an idempotency key, `retry_of` the job that this one stands in for. `tags` come after those of the
+    task.
     """
 
     job_id: str | None = None
@@ -157,6 +164,7 @@ class CallOptions:
     ignore_result: bool | None = None
     retry_of: str | None = None
     once: str | None = None
+    tags: Sequence[str] | None = None
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Self:
@@ -178,6 +186,7 @@ class CallOptions:
         _refuse("max_tries", self.max_tries, "1 or more", lambda value: value >= 1)
         _refuse("priority", self.priority, f"from 0 to {MAX_PRIORITY}", lambda value: 0 <= value <= MAX_PRIORITY)
         _refuse("defer_by", self.defer_by, "0 seconds or more", lambda value: value >= 0)
+        object.__setattr__(self, "tags", tags_of(self.tags) or None)
 
     @property
     def carried(self) -> str:

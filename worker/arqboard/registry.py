@@ -136,6 +136,7 @@ def _told(function: Any) -> dict[str, Any]:
         "soft_timeout": own.soft_timeout, "priority": own.priority, "expires": own.expires,
         "unique": own.unique, "unique_for": own.unique_for,
         "ignore_result": own.ignore_result, "concurrency": own.concurrency, "rate": rate, "run_in": own.run_in,
+        "tags": list(own.tags),
     }  # fmt: skip
 
 

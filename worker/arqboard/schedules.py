@@ -10,7 +10,7 @@ schedules = [
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Protocol, TypeAlias, cast
@@ -28,6 +28,7 @@ from .protocol.errors import BadSchedule
 from .protocol.payload import preview_call
 from .protocol.schedule import At, Crontab, Every, Spec
 from .protocol.schedule_record import Definition
+from .protocol.tags import tags_of
 from .protocol.timezones import name_of
 from .tasks import Task
 from .workflow import Signature
@@ -94,13 +95,14 @@ def every(
     catch_up: str = "one",
     queue: str | None = None,
     anchor: datetime | None = None,
+    tags: Sequence[str] = (),
 ) -> Schedule:
     """Every so many seconds, counted from `anchor` or from 1970, so restarts and further workers move nothing.
 
-    `every(86_400, …)` is midnight UTC. Raises BadSchedule.
+    `every(86_400, …)` is midnight UTC. Its jobs have the `tags`, after those of the call. Raises BadSchedule.
     """
     seconds = interval.total_seconds() if isinstance(interval, timedelta) else interval
-    return _schedule(Every(seconds, _aware(anchor).timestamp() if anchor else 0), runs, name, catch_up, queue)
+    return _schedule(Every(seconds, _aware(anchor).timestamp() if anchor else 0), runs, name, catch_up, queue, tags)
 
 
 def crontab(
@@ -111,20 +113,27 @@ def crontab(
     name: str | None = None,
     catch_up: str = "one",
     queue: str | None = None,
+    tags: Sequence[str] = (),
 ) -> Schedule:
     """By a crontab line ("0 9 * * mon", "*/5 * * * *", "@daily", six fields with seconds in front), in a time zone.
 
     When the clock changes, a job of a fixed time runs once that day. Raises BadSchedule.
     """
     zone = tz if isinstance(tz, str) else name_of(tz)
-    return _schedule(Crontab(expression, zone), runs, name, catch_up, queue)
+    return _schedule(Crontab(expression, zone), runs, name, catch_up, queue, tags)
 
 
 def at(
-    when: datetime, runs: Runs, *, name: str | None = None, catch_up: str = "one", queue: str | None = None
+    when: datetime,
+    runs: Runs,
+    *,
+    name: str | None = None,
+    catch_up: str = "one",
+    queue: str | None = None,
+    tags: Sequence[str] = (),
 ) -> Schedule:
     """Once. A time without a zone is this machine's. One that has passed before a worker knew it is missed."""
-    return _schedule(At(int(_aware(when).timestamp() * 1000)), runs, name, catch_up, queue)
+    return _schedule(At(int(_aware(when).timestamp() * 1000)), runs, name, catch_up, queue, tags)
 
 
 def from_cron_jobs(cron_jobs: Iterable[CronJob], tz: tzinfo | None) -> list[Schedule]:
@@ -174,8 +183,12 @@ def _left_for_arq(cron_job: CronJob) -> CronJob:
     return start
 
 
-def _schedule(spec: Spec, runs: Runs, name: str | None, catch_up: str, queue: str | None) -> Schedule:
+def _schedule(
+    spec: Spec, runs: Runs, name: str | None, catch_up: str, queue: str | None, tags: Sequence[str]
+) -> Schedule:
     signature = _signature(runs)
+    if more := tags_of(tags):
+        signature = signature.set(tags=[*(signature.call.tags or ()), *more])
     return Schedule(spec, signature, name or _default_name(signature), _catch_up(catch_up), queue)
 
 

@@ -13,6 +13,7 @@ from .protocol.errors import UnknownFunction
 from .protocol.keys import ArqKeys
 from .protocol.payload import encode_call, preview_call
 from .protocol.signature import FunctionInfo
+from .protocol.tags import tags_of
 
 
 def find_function(functions: Mapping[str, FunctionInfo], name: str) -> FunctionInfo:
@@ -40,12 +41,14 @@ async def submit(
     unique_key: str | None = None,
     max_tries: int | None = None,
     timeout: float | None = None,
+    tags: Sequence[str] = (),
 ) -> Submitted:
     """Check a call and queue it. `defer_by` is in seconds; `once` is an idempotency key; `retry_of` names the job that
     this one stands in for; one job at a time has a `unique_key`, which a `unique` function gets by itself. `max_tries`
-    and `timeout` (seconds) are of this call; None leaves them to the function.
+    and `timeout` (seconds) are of this call; None leaves them to the function. `tags` come after the function's own.
 
-    Raises BadArguments, JobExists or KeyReused. `lax` takes numbers written as text, as forms send them.
+    Raises BadArguments, JobExists or KeyReused; ValueError for tags that are none. `lax` takes numbers written as text,
+    as forms send them.
     """
     call = info.bind(args, kwargs, lax=lax)
     target = queue or info.queue or ArqKeys.default_queue
@@ -70,6 +73,7 @@ async def submit(
             expires_ms=None if info.expires is None else round(info.expires * 1000),
             options=_carried(info, max_tries, timeout),
             retry_of=retry_of or "",
+            tags=tags_of([*info.tags, *tags]),
             unique=unique,
             window_ms=round((info.unique_for or 0) * 1000),
             **named,

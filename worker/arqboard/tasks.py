@@ -66,7 +66,7 @@ class Task(Function, Generic[P, R]):
 
     def options(self, **options: Unpack[CallKeywords]) -> Task[P, R]:
         """The same task with other options for its next calls: job_id, queue, defer_by, defer_until, priority, expires,
-        unique_key, unique_for, timeout, soft_timeout, max_tries, ignore_result, once (see CallOptions).
+        unique_key, unique_for, timeout, soft_timeout, max_tries, ignore_result, once, tags (see CallOptions).
 
         Raises TypeError for an option there is not, ValueError for one that makes no sense.
         """

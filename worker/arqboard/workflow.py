@@ -9,7 +9,7 @@ They nest in each other. `submit()` queues the whole and returns a handle.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, cast
 
@@ -100,13 +100,16 @@ class _Flow(Composable):
     def __init__(self, *parts: Composable | Iterable[Composable]) -> None:
         self.parts: tuple[Composable, ...] = tuple(_flat(parts, type(self).__name__))
 
-    async def submit(self, *, on_error: OnError = "stop", name: str = "", once: str = "") -> WorkflowHandle:
+    async def submit(
+        self, *, on_error: OnError = "stop", name: str = "", once: str = "", tags: Sequence[str] = ()
+    ) -> WorkflowHandle:
         """Queue the whole. `on_error`: what a failed member means: "stop" ends the workflow, with "continue" the others
         go on, and a chord's callback gets a MemberFailed in its place. `once` is an idempotency key.
+        All its jobs have the `tags`, after their own.
 
-        Raises BadArguments, BadWorkflow, KeyReused or NoBoard.
+        Raises BadArguments, BadWorkflow, KeyReused or NoBoard; ValueError for tags that are none.
         """
-        return await boards.current_board().begin(self, on_error=on_error, name=name, once=once)
+        return await boards.current_board().begin(self, on_error=on_error, name=name, once=once, tags=tags)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(map(repr, self.parts))})"

@@ -51,6 +51,7 @@ class DemoSettings(BaseSettings):
 
 
 SETTINGS = DemoSettings()
+NEWSLETTER = signature("send_newsletter", recipients=300)
 
 
 async def start_up(ctx: dict[str, Any]) -> None:
@@ -96,10 +97,10 @@ class WorkerSettings:
         refresh_cache,
     ]
     schedules: ClassVar[list[Schedule]] = [
-        every(300, clean_sessions, name="clean-sessions"),
-        crontab("0 0 * * *", daily_report, name="daily-report"),
-        crontab("0 9 * * mon", signature("send_newsletter", recipients=300), tz="Europe/Berlin", name="newsletter"),
-        every(1800, refresh_cache, name="refresh-cache"),
+        every(300, clean_sessions, name="clean-sessions", tags=["maintenance"]),
+        crontab("0 0 * * *", daily_report, name="daily-report", tags=["report"]),
+        crontab("0 9 * * mon", NEWSLETTER, tz="Europe/Berlin", name="newsletter", tags=["mail"]),
+        every(1800, refresh_cache, name="refresh-cache", tags=["maintenance"]),
     ]
     on_startup = start_up
     on_shutdown = shut_down

@@ -54,8 +54,8 @@ class Bulk:
     total: int
 
     def plan(self) -> list[Query]:
-        """One list after the other, each in one state. Raises NotForThese."""
-        return plan(self.wish.action, self.query)
+        """One list after the other, each in one state; `since:15m` means before it was asked. Raises NotForThese."""
+        return plan(self.wish.action, replace(self.query, at=self.until))
 
     def means(self, job: Job | Unreadable) -> TypeGuard[Job]:
         """Whether a job is one of those. Bulk jobs are not, unless the filter names them; nor is one that came later,
@@ -126,7 +126,8 @@ async def count(reader: ListReader, action: Action, query: Query) -> int:
     span = query.search.span(await reader.now_ms())
     counts = await reader.counts(query.queue, query.function, span)
     ours = await reader.counts(query.queue, BULK, span) if query.function is None else {}
-    return sum(counts[state] - ours.get(state, 0) for state in states if state)
+    most = sum(counts[state] - ours.get(state, 0) for state in states if state)
+    return most if query.tag is None else min(most, await reader.tagged(query.tag, span))
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from .keys import Keys
 from .said import Said
 from .scripts import Script, register
 from .steering import Steering
+from .tags import written
 
 #: Nodes of a workflow or jobs of a bulk submission that go into one call.
 MAX_SUBMITTED = 500
@@ -40,7 +41,7 @@ class Submission:
 
     `expires_ms` is how long it may wait beyond its deferral (None: for ever), `options` JSON of what this call
     overrides, `priority` 0 to 9 (higher first), `unique` a key that one job at a time holds, or, with `window_ms`, one
-    job in that time.
+    job in that time, `tags` what `tags_of` returns.
     """
 
     function: str
@@ -63,6 +64,7 @@ class Submission:
     window_ms: int = 0
     parent: str = ""
     retry_of: str = ""
+    tags: tuple[str, ...] = ()
 
     def description(self) -> dict[str, Any]:
         """What the verbs are told beside the payload (see submit.lua and _workflow.lua)."""
@@ -74,6 +76,7 @@ class Submission:
         given = {
             "expires": self.expires_ms, "once": self.once, "options": self.options, "priority": self.priority,
             "unique": self.unique, "window": self.window_ms, "parent": self.parent, "retry_of": self.retry_of,
+            "tags": written(self.tags),
         }  # fmt: skip
         told.update({name: value for name, value in given.items() if value})
         return told
@@ -100,6 +103,7 @@ class Adoption:
     max_tries: int = 5
     timeout: float | None = None
     unique: bool = False
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -509,7 +513,7 @@ class Commands(Steering, Acting):
         args: list[Any] = []
         for j in jobs:
             args += [j.job_id, j.function, j.args, j.kwargs, j.enqueued]
-            args += [j.max_tries, _seconds(j.timeout), int(j.unique)]
+            args += [j.max_tries, _seconds(j.timeout), int(j.unique), written(j.tags)]
         return int(await self._call("adopt", queue, *args))
 
     async def claim(

@@ -7,13 +7,14 @@ whose result is its first argument; a group after a group therefore costs one ed
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 from .errors import BadWorkflow
 from .shape import MAX_NESTING, MAX_NODES, One, Parallel, Sequence, Shape, written
+from .tags import tags_of
 
 if TYPE_CHECKING:
     from .commands import Submission
@@ -94,6 +95,12 @@ class Graph:
         graph.exit = graph._add(part, None, "workflow", 0)
         graph.shape = written(shape_of(part))
         return graph
+
+    def tag(self, tags: Collection[str]) -> None:
+        """Give all jobs these tags too. Raises ValueError."""
+        for node in self.nodes:
+            if node.call is not None:
+                node.call = replace(node.call, tags=tags_of([*node.call.tags, *tags]))
 
     @property
     def total(self) -> int:

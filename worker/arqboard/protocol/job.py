@@ -10,6 +10,7 @@ from typing import Any
 
 from .phases import Phase, parse_phases, percent, settled
 from .said import Said
+from .tags import readable
 
 
 class State(StrEnum):
@@ -144,7 +145,7 @@ ROW_FIELDS: tuple[str, ...] = (
     "attempt", "worker", "done", "total", "unit", "note", "phase", "reported", "base_done", "base_at", "chunk_total",
     "chunk_done", "chunk_failed", "chunk_running", "chunk_skipped", "chunk_size", "chunk_items", "error_type", "error",
     "result", "outcome", "abort_requested", "crashes", "source", "position", "version", "paused", "priority",
-    "workflow", "parent", "retry_of", "retried_as",
+    "workflow", "parent", "retry_of", "retried_as", "tags",
 )  # fmt: skip
 DETAIL_FIELDS: tuple[str, ...] = (
     *ROW_FIELDS, "traceback", "timeout", "phases", "log_lines", "log_warnings", "log_errors", "artefacts",
@@ -216,6 +217,7 @@ class Job:
     """the last job that was made to stand in for this one"""
     fingerprint: str = field(default="", kw_only=True)
     """of a failed job: which failures it is one of; see failures.py"""
+    tags: tuple[str, ...] = field(default=(), kw_only=True)
 
     @property
     def can_retry(self) -> bool:
@@ -297,6 +299,7 @@ class Job:
             retry_of=f.text("retry_of", ""),
             retried_as=f.text("retried_as", ""),
             fingerprint=f.text("fingerprint", ""),
+            tags=readable(f.any("tags")),
         )
 
 

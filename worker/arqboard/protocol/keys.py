@@ -78,6 +78,15 @@ class Keys:
         """Hash: what is known of a group, kept for 90 days after its last failure."""
         return f"{self.prefix}failure:{by}/{_segment(name)}"
 
+    def tagged(self, tag: str) -> str:
+        """The jobs that have a tag, by the time (ms) they were enqueued."""
+        return f"{self.prefix}tagged:{tag}"
+
+    @property
+    def tags(self) -> str:
+        """Every tag that a job has, by the time (ms) a job last got it."""
+        return f"{self.prefix}tags"
+
     def undo(self, batch: str) -> str:
         """Hash: job → what can be taken back of what was done to it; gone by itself after a while."""
         return f"{self.prefix}undo:{batch}"
@@ -101,6 +110,10 @@ class Keys:
 
     def stats_day(self, day: int) -> str:
         return f"{self.prefix}stats:day:{day}"
+
+    def gauges(self, hour: int) -> str:
+        """Hash: minute of that hour → how many jobs ran and waited then."""
+        return f"{self.prefix}gauges:{hour}"
 
     @property
     def stats_totals(self) -> str:

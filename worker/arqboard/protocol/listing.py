@@ -13,7 +13,7 @@ from .job import ROW_FIELDS, Job, State, Unreadable
 from .keys import Keys
 from .said import Said, said_by
 from .scripts import register
-from .search import Search, parse
+from .search import TIMES, Search, parse
 
 #: More rows than this are never read for one page.
 MAX_PAGE = 200
@@ -42,6 +42,8 @@ class Query:
     q: str = ""
     """a search as `search.parse` takes it; its spelling is part of the list's name, so take `str(search)`"""
     sort: Sort = Sort.NEWEST
+    at: int | None = None
+    """times like `since:15m` are seen from this moment (ms); None: from when it is read"""
 
     @property
     def search(self) -> Search:
@@ -58,6 +60,23 @@ class Query:
                 named[filter_] = State(term.exact.lower()) if filter_ == "state" else term.exact
                 search = search.without(term)
         return replace(self, q=str(search), **named)
+
+    @property
+    def tag(self) -> str | None:
+        """The tag whose index is walked: a few jobs have it, where all of a state can be many."""
+        return next((t.exact for t in self.search.terms if t.name == "tag" and t.exact is not None), None)
+
+    @property
+    def is_scan(self) -> bool:
+        """Whether no index answers it, so that records have to be looked at. Raises SearchError."""
+        if self.tag is None:
+            return self.search.is_scan
+        others = (t for t in self.search.terms if t.name not in TIMES and (t.name, t.exact) != ("tag", self.tag))
+        return bool(self.state or self.function or self.queue) or any(others)
+
+    def index(self, keys: Keys) -> str:
+        """What a page of it is read from."""
+        return keys.jobs(self.state, self.queue, self.function) if self.tag is None else keys.tagged(self.tag)
 
     def matches(self, job: Job, now: int) -> bool:
         """Whether a job is in this list at all, times aside."""
@@ -149,13 +168,12 @@ class ListReader(InsideReader):
 
     async def page(self, query: Query) -> Page:
         """One page of the list and how many there are. Raises ValueError for a bad cursor or search."""
-        search = query.search
-        now = await self.now_ms() if search.needs_clock else 0
+        now = await self._moment(query)
         is_back = query.before is not None and query.after is None
         walk = self._walk(query, now, is_back=is_back)
         limit = max(1, min(query.limit, MAX_PAGE))
-        if search.is_scan:
-            found = await self._look(walk, limit, search, now)
+        if query.is_scan:
+            found = await self._look(walk, limit, query, now)
         else:
             found = await self._take(walk, limit)
         if not is_back:
@@ -163,6 +181,11 @@ class ListReader(InsideReader):
         if found.more is None:  # the top was reached: show the whole first page instead of the rest above the cursor
             return await self.page(replace(query, before=None))
         return _backwards(found)
+
+    async def _moment(self, query: Query) -> int:
+        if query.at is not None:
+            return query.at
+        return await self.now_ms() if query.search.needs_clock else 0
 
     async def now_ms(self) -> int:
         """Redis' clock. Ages are measured against it, never against a local clock."""
@@ -179,8 +202,7 @@ class ListReader(InsideReader):
 
     async def scores(self, query: Query, job_ids: Sequence[str]) -> list[float | None]:
         """Where jobs are in the index of a query; None for those that are not in it."""
-        index = self.keys.jobs(query.state, query.queue, query.function)
-        return list(await self._redis.zmscore(index, list(job_ids))) if job_ids else []
+        return list(await self._redis.zmscore(query.index(self.keys), list(job_ids))) if job_ids else []
 
     async def ids(
         self, index: str, limit: int, after: str | None, span: tuple[float, float] = FOREVER
@@ -194,6 +216,18 @@ class ListReader(InsideReader):
         shown = entries[:limit]
         return [c.job_id for c in shown], (shown[-1] if len(entries) > limit else None), total
 
+    async def tagged(self, tag: str, span: tuple[float, float] = FOREVER) -> int:
+        """How many jobs have a tag, enqueued in this span."""
+        pipe = self._redis.pipeline(transaction=False)
+        _count(pipe, self.keys.tagged(tag), span)
+        [found] = await pipe.execute()
+        return int(found)
+
+    async def tags(self, limit: int = 500) -> list[str]:
+        """Tags that jobs have, those given last first."""
+        found = await self._redis.zrange(self.keys.tags, 0, limit - 1, desc=True)
+        return [raw.decode(errors="replace") for raw in found]
+
     async def counts(
         self, queue: str | None = None, function: str | None = None, span: tuple[float, float] = FOREVER
     ) -> dict[State, int]:
@@ -206,7 +240,7 @@ class ListReader(InsideReader):
     def _walk(self, query: Query, now: int, *, is_back: bool = False) -> Walk:
         place = query.before if is_back else query.after
         return Walk(
-            self.keys.jobs(query.state, query.queue, query.function),
+            query.index(self.keys),
             is_down=(query.sort is Sort.NEWEST) != is_back,
             cursor=Cursor.parse(place) if place is not None else None,
             span=query.search.span(now),
@@ -262,12 +296,12 @@ class ListReader(InsideReader):
 
     # What it does not
 
-    async def _look(self, walk: Walk, limit: int, search: Search, now: int) -> _Found:
+    async def _look(self, walk: Walk, limit: int, query: Query, now: int) -> _Found:
         """Look at the records along the walk until a page is full, enough have been seen, or none are left."""
-        scan, total = _Scan(walk, limit, search, now), 0
+        scan, total = _Scan(walk, limit, query, now), 0
         while not scan.is_done:
             entries, total = await self._entries_of(scan.walk, BATCH)
-            scan.take(entries, await self._rows([entry.job_id for entry in entries], search.fields))
+            scan.take(entries, await self._rows([entry.job_id for entry in entries], query.search.fields))
         rows = await self._rows([entry.job_id for entry in scan.matched], ROW_FIELDS)
         found = [(entry, row) for entry, row in zip(scan.matched, rows, strict=True) if row is not None]
         more = None if scan.is_over else scan.walk.cursor
@@ -286,7 +320,7 @@ class _Scan:
 
     walk: Walk
     limit: int
-    search: Search
+    query: Query
     now: int
     seen: int = 0
     is_over: bool = False
@@ -304,7 +338,7 @@ class _Scan:
         """One batch, up to where the page is full. A record that can't be read matches nothing."""
         for entry, row in zip(entries, rows, strict=True):
             self.walk, self.seen = replace(self.walk, cursor=entry), self.seen + 1
-            if isinstance(row, Job) and self.search.matches(row, self.now):
+            if isinstance(row, Job) and self.query.matches(row, self.now):
                 self.matched.append(entry)
             if len(self.matched) >= self.limit:
                 break

@@ -16,6 +16,8 @@ MAX_PREVIEW = 16_000
 MAX_TEXT = 2_000
 MAX_ITEMS = 200
 MAX_DEPTH = 8
+#: Whole numbers with more digits than the API takes are kept as text.
+LONGEST_INT = 10**100
 REDACTED = "[redacted]"
 
 _SECRET = re.compile(
@@ -82,7 +84,7 @@ def _shown(value: Any, depth: int) -> Any:
         case None | bool():
             return value
         case int():
-            return value if abs(value) < 2**63 else _shorten(_digits(value), MAX_TEXT)
+            return value if abs(value) < LONGEST_INT else _shorten(_digits(value), MAX_TEXT)
         case float():
             return value if value == value and abs(value) != float("inf") else str(value)
         case str():

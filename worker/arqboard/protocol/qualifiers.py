@@ -83,11 +83,11 @@ def word(text: str) -> Test:
     return lambda job, _: any(wanted in part.casefold() for part in _texts(job))
 
 
-WORD_FIELDS = ("args", "kwargs", "error_type", "error", "note", "reported", "worker")
+WORD_FIELDS = ("args", "kwargs", "error_type", "error", "note", "reported", "worker", "tags")
 
 
 def _texts(job: Job) -> list[str]:
-    texts = [job.function, job.id, job.worker]
+    texts = [job.function, job.id, job.worker, *job.tags]
     if job.error:
         texts.append(str(job.error))
     if job.progress:
@@ -111,6 +111,11 @@ def _state(value: str) -> Test:
         names = ", ".join(State)
         raise ValueError(Said('"%(text)s" is not a state; there are %(names)s', text=value[:40], names=names)) from None
     return lambda job, _: job.state is state
+
+
+def _tag(value: str) -> Test:
+    matches = like(value)
+    return lambda job, _: any(map(matches, job.tags))
 
 
 def _error(value: str) -> Test:
@@ -198,6 +203,7 @@ QUALIFIERS: Final[Mapping[str, Qualifier]] = {
     "queue": Qualifier(_named(lambda job: job.queue), ()),
     "state": Qualifier(_state, ()),
     "worker": Qualifier(_named(lambda job: job.worker), ("worker",)),
+    "tag": Qualifier(_tag, ("tags",)),
     "id": Qualifier(_named(lambda job: job.id), ()),
     "error": Qualifier(_error, ("error_type", "error")),
     "took": Qualifier(_took, ("started", "ended")),

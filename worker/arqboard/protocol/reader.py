@@ -10,12 +10,14 @@ from typing import Any, Literal
 from redis.exceptions import ResponseError
 
 from .errors import JobNotFound
+from .gauges import Gauge, read_gauges
 from .job import DETAIL_FIELDS, ROW_FIELDS, Attempt, Job, State, Unreadable
 from .keys import ArqKeys
 from .listing import MAX_PAGE, Cursor, ListReader, Page, Query, Sort
+from .queues import read_queue_counts
 from .said import Said
 from .signature import FunctionInfo
-from .stats import BUCKETS, Deploy, Stats, Step, Totals, read_deploys, read_stats, read_totals
+from .stats import BUCKETS, Counts, Deploy, Stats, Step, Totals, read_deploys, read_stats, read_totals
 
 __all__ = [
     "MAX_PAGE",
@@ -251,6 +253,14 @@ class Reader(ListReader):
     async def totals(self) -> Totals:
         """Everything that was ever counted, by function. Only grows."""
         return await read_totals(self._redis, self.keys)
+
+    async def queue_counts(self, queue: str, since: int, until: int) -> dict[int, Counts]:
+        """What happened in a queue from a time (ms) to another, by minute since 1970. It is known for 26 hours."""
+        return await read_queue_counts(self._redis, self.keys, queue, range(since // 60_000, until // 60_000 + 1))
+
+    async def gauges(self, since: int, until: int) -> dict[int, Gauge]:
+        """How many jobs ran and waited from a time (ms) to another, by minute since 1970, where a worker has looked."""
+        return await read_gauges(self._redis, self.keys, since, until)
 
     async def deploys(self, since: int = 0) -> list[Deploy]:
         """Releases first seen from a time (ms) on, oldest first."""

@@ -26,6 +26,13 @@ class TooManyViews(ArqboardError):
         )
 
 
+class ViewNotFound(ArqboardError):
+    """No list is kept under this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(Said('There is no saved view "%(name)s".', name=name[:MAX_NAME]))
+
+
 @dataclass(frozen=True, slots=True)
 class SavedView:
     """`query` is what the address of the list says; it was written by a browser, so it is parsed before it is used."""

@@ -69,6 +69,7 @@ class FunctionInfo(BaseModel):
     concurrency: int | None = None
     rate: str = ""
     run_in: str = "loop"
+    tags: list[str] = []
 
     @property
     def summary(self) -> str:

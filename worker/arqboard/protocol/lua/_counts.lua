@@ -8,8 +8,9 @@
 -- Fields, the function last since its name is anybody's text: `<what>` and `<what>|<function>`, where what is submitted,
 -- started, succeeded, failed, aborted, retried, lost, run_ms, wait_ms, or `run|<bucket>` and `wait|<bucket>`; `errors`
 -- and `errors|<function>`, a JSON object of exception types; `fn|<function>` for each one known, `#` how many.
--- `@<what>|<queue>` is the same for queues, of submitted, succeeded, failed, aborted, retried and `wait|<bucket>`, with
--- `@|<queue>` and `@` in place of `fn|` and `#`. It is in the minutes only: a page shows a queue's last hours.
+-- `@<what>|<queue>` is the same for queues, of submitted, succeeded, failed, aborted, retried, `run|<bucket>` and
+-- `wait|<bucket>`, with `@|<queue>` and `@` in place of `fn|` and `#`. It is in the minutes only: a page shows a queue's
+-- last hours.
 -- A lost or broken counter must not stop a job, hence pcall throughout.
 
 local MINUTE_KEPT, HOUR_KEPT, DAY_KEPT = 93600, 7776000, 63072000 -- seconds: 26 h, 90 d, 2 y

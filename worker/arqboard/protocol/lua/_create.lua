@@ -1,11 +1,11 @@
 -- A new record of a job. One that ended earlier under the same id makes room for it.
 --
 -- `job` has: id, function, queue, args, kwargs (JSON texts), enqueued, run_at, source, max_tries, timeout; and if they
--- are given: nonce, options (JSON of what this call overrides), priority, workflow, node, parent, retry_of, unique,
--- expires_at, schedule, payload_kept.
+-- are given: nonce, options (JSON of what this call overrides), priority, tags (JSON list), workflow, node, parent,
+-- retry_of, unique, expires_at, schedule, payload_kept.
 
 local GIVEN = { 'nonce', 'options', 'priority', 'workflow', 'node', 'parent', 'retry_of', 'unique', 'expires_at',
-  'schedule' }
+  'schedule', 'tags' }
 
 -- The job that this one was made to stand in for says so too.
 local function link(id, by)
@@ -48,6 +48,7 @@ local function create(job)
     unpack(more))
   index(state, queue, fn, job.run_at, id)
   index('*', queue, fn, job.enqueued, id)
+  if (job.tags or '') ~= '' then tag(id, job.tags, job.enqueued) end
   redis.call('SADD', prefix .. 'queues', queue)
   count('submitted', fn, queue)
   if (job.retry_of or '') ~= '' then link(job.retry_of, id) end

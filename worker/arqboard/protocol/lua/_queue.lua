@@ -8,11 +8,14 @@ local function due_score(run_at, priority)
   return run_at - tonumber(priority or 0) * PRIORITY_MS
 end
 
+-- A job of a workflow is called <workflow>.<number>; nil where it is called otherwise.
+local function workflow_in(id) return string.match(id, '^(.+)%.%d+$') end
+
 -- A job leaves its queue, also from where it waits for its function's limit or for its paused workflow.
 local function leave_queue(queue, fn, id)
   zrem(queue, id)
   zrem(prefix .. 'parked:' .. fn, id)
-  local wf = string.match(id, '^(.+)%.%d+$') -- a job of a workflow is called <workflow>.<number>
+  local wf = workflow_in(id)
   if wf then zrem(prefix .. 'held:' .. wf, id) end
 end
 

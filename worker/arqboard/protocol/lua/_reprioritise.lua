@@ -10,6 +10,8 @@ local function reprioritise(id, priority)
   local score = due_score(tonumber(job[4]), priority)
   if not job[5] then redis.call('ZADD', job[2], 'XX', score, id) end -- else a rate limit has given it its time
   redis.call('ZADD', prefix .. 'parked:' .. job[3], 'XX', score, id)
+  local wf = workflow_in(id)
+  if wf then redis.call('ZADD', prefix .. 'held:' .. wf, 'XX', score, id) end
   change(id, 'priority', priority)
   return 1
 end

@@ -71,6 +71,7 @@ local function index(state, queue, fn, score, id)
 end
 
 --@include _failures
+--@include _tags
 
 local function unindex(state, queue, fn, id)
   if state == 'failed' then leave_groups(id, fn) end
@@ -100,6 +101,7 @@ local function announce()
   write_groups()
   settle()
   settle_groups()
+  settle_tags()
   if not position then return end
   redis.call('SET', prefix .. 'position', position)
   redis.call('SET', prefix .. 'epoch', now, 'NX')
@@ -126,6 +128,7 @@ end
 local function forget(id, state, queue, fn)
   unindex(state, queue, fn, id)
   unindex('*', queue, fn, id)
+  untag(id)
   zrem(prefix .. 'ended', id)
   redis.call('DEL', job_key(id), unpack(parts_of(id)))
 end

@@ -107,6 +107,7 @@ local function delete_for_now(id, job, batch, at)
   keep('undo_fingerprint', redis.call('HGET', job_key(id), 'fingerprint'))
   unindex(job[1], queue, fn, id)
   unindex('*', queue, fn, id)
+  untag(id)
   zrem(prefix .. 'ended', id)
   redis.call('HSET', job_key(id), unpack(kept))
   redis.call('RENAME', job_key(id), deleted_key(id))
@@ -129,7 +130,7 @@ end
 -- Second: the queue whose workers are to be woken.
 local function undelete(id, batch)
   local job = redis.call('HMGET', deleted_key(id), 'state', 'queue', 'function', 'enqueued', 'run_at', 'unique',
-    'undo_score', 'undo_call', 'undo_tries', 'undo_result', 'undo', 'undo_fingerprint')
+    'undo_score', 'undo_call', 'undo_tries', 'undo_result', 'undo', 'undo_fingerprint', 'tags')
   if not job[1] then return -1 end
   if job[11] ~= batch then return -2 end
   if redis.call('EXISTS', job_key(id), 'arq:job:' .. id) > 0 then return -4 end
@@ -140,6 +141,7 @@ local function undelete(id, batch)
   if job[12] then redis.call('HSET', job_key(id), 'fingerprint', job[12]) end
   put_back(aside_key(id), 'arq:result:' .. id, job[10])
   index('*', job[2], job[3], job[4], id)
+  if job[13] then tag(id, job[13], job[4]) end
   local woken = nil
   if terminal[job[1]] then index_ended(id, job[1], job[2], job[3]) else woken = queue_again(id, job) end
   change(id, 'state', job[1])

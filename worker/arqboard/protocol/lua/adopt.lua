@@ -2,6 +2,7 @@
 --
 -- ARGV  1 prefix  2 queue, then per job: id  function  args (JSON)  kwargs (JSON)  enqueued ms  max tries
 --       timeout s or ""  unique (1: an id that names one run, as cron's; met again it is a late duplicate)
+--       tags (JSON list) or ""
 -- Returns how many records were made.
 -- Announces each.
 --@include _tail
@@ -9,7 +10,7 @@
 --@include _create
 
 local queue, made = ARGV[2], 0
-for i = 3, #ARGV, 8 do
+for i = 3, #ARGV, 9 do
   local id = ARGV[i]
   local score = redis.call('ZSCORE', queue, id)
   local record = redis.pcall('HMGET', job_key(id), 'state', 'queue', 'function', 'run_at', 'enqueued')
@@ -24,7 +25,7 @@ for i = 3, #ARGV, 8 do
       if run_at <= 1 then run_at = enqueued end -- arq's abort of a deferred job sets the score to 1
       create({ id = id, ['function'] = ARGV[i + 1], queue = queue, args = ARGV[i + 2], kwargs = ARGV[i + 3],
         enqueued = enqueued, run_at = run_at, source = 'enqueue_job', max_tries = ARGV[i + 5],
-        timeout = ARGV[i + 6] })
+        timeout = ARGV[i + 6], tags = ARGV[i + 8] })
       made = made + 1
     end
   end

@@ -59,7 +59,7 @@ local function write(id, ended, blob, job)
     redis.call('HSET', job_key(id), 'error_type', ended[6], 'error', ended[7], 'traceback', ended[8])
   end
   count(outcome, job[3], job[4])
-  count_time('run', job[3], math.max(0, now - tonumber(job[5])))
+  count_time('run', job[3], math.max(0, now - tonumber(job[5])), job[4])
   if outcome == 'failed' then
     count_error(job[3], ended[6])
     note_failure(id, job[3], ended[6], ended[7], ended[11])

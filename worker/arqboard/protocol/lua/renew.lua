@@ -6,6 +6,7 @@
 --       1 when the worker is to claim no more, what was asked of it (JSON; see ask_stack)}
 -- Announces nothing: pages look at workers once a second.
 --@include _tail
+--@include _gauges
 
 local worker, lease, queue, n = ARGV[2], tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
 local lost, aborts, paused = {}, {}, {}
@@ -44,6 +45,7 @@ redis.call('ZREMRANGEBYSCORE', prefix .. 'workers', '-inf', now - 3600000)
 redis.call('SADD', prefix .. 'queues', queue)
 if any_abort then redis.call('ZREMRANGEBYSCORE', 'arq:abort', '-inf', now - 86400000) end
 announce()
+sample_gauges()
 local said = redis.call('HMGET', record.worker_key, 'draining', 'asked')
 if said[2] then redis.call('HDEL', record.worker_key, 'asked') end
 return { lost, aborts, redis.call('EXISTS', prefix .. 'viewers'), paused, said[1] == '1' and 1 or 0, said[2] or '' }

@@ -3,7 +3,8 @@
 -- ARGV  1 prefix, then per job: its payload (what the worker's deserializer reads), its description (JSON): id,
 --       function, queue, args, kwargs (JSON texts), defer ms, expires ms or absent, once (idempotency key) and
 --       fingerprint of the request, source, max_tries, timeout s or "", nonce (the same when a lost reply is asked for
---       again), and if they are given options, priority (0 to 9), unique key and window ms, parent, retry_of.
+--       again), and if they are given options, priority (0 to 9), tags (JSON list), unique key and window
+--       ms, parent, retry_of.
 -- Returns per job {code, id}: 1 accepted, 2 accepted earlier (same idempotency key or nonce), 3 another job has the
 --       unique key (its id), -1 the id is taken, -3 the idempotency key was used for another request.
 -- Announces the jobs; wakes the workers of queues with jobs that may run at once.
