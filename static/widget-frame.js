@@ -133,6 +133,7 @@
     else line.timer = setTimeout(retry, Math.min(MAX_WAIT_MS, 1000 * 2 ** line.tries++) * (0.5 + Math.random() / 2));
   }
 
+  document.documentElement.toggleAttribute('data-alone', parent === window);
   localise();
   if (bar()) {
     tellState();

@@ -18,7 +18,7 @@
   /* Styles are set by the object model, which a policy without unsafe-inline allows. */
   const frame = document.createElement('iframe');
   Object.assign(frame, { src: link.href, title: title || 'Progress', referrerPolicy: 'no-referrer' });
-  frame.sandbox.add('allow-scripts', 'allow-same-origin');
+  if (home !== location.origin) frame.sandbox.add('allow-scripts', 'allow-same-origin');   // at home it would hold nothing
   Object.assign(frame.style, { display: 'block', width: '100%', height: '92px', border: '0' });
   // a frame of another scheme than its element is not transparent, and its corners would show
   frame.style.colorScheme = { light: 'light', dark: 'dark' }[link.searchParams.get('theme')] ?? 'light dark';

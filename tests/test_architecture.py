@@ -17,7 +17,7 @@ PROTOCOL = WORKER / "protocol"
 DASHBOARD = ROOT / "dashboard" / "arqboard_dashboard"
 
 #: What the dashboard may use of the worker package. `up` starts the demo worker by name, as a process.
-SHARED = ("arqboard.protocol", "arqboard.submitting", "arqboard.composing")
+SHARED = ("arqboard.protocol", "arqboard.submitting", "arqboard.composing", "arqboard.widget")
 
 
 def test_the_worker_package_never_imports_the_dashboard() -> None:
@@ -39,19 +39,21 @@ def test_the_protocol_imports_nothing_else_of_the_worker_package() -> None:
     assert others == []
 
 
-def test_the_dashboard_imports_only_the_protocol_submitting_and_composing() -> None:
+def test_the_dashboard_imports_only_the_protocol_and_what_is_shared() -> None:
     found = imports_of(DASHBOARD, "arqboard")
     assert [line for line in found if not line.split(" imports ")[1].startswith(SHARED)] == []
 
 
-@pytest.mark.parametrize("name", ["submitting.py", "composing.py"])
+@pytest.mark.parametrize("name", ["submitting.py", "composing.py", "widget.py"])
 def test_submitting_reaches_nothing_but_the_protocol(name: str) -> None:
     found = imports_of(WORKER / name, "arqboard", "arq")
     assert [line for line in found if not line.split(" imports ")[1].startswith(SHARED)] == []
 
 
 @pytest.mark.parametrize(
-    "part", [PROTOCOL, DASHBOARD, WORKER / "submitting.py", WORKER / "composing.py"], ids=lambda path: path.name
+    "part",
+    [PROTOCOL, DASHBOARD, WORKER / "submitting.py", WORKER / "composing.py", WORKER / "widget.py"],
+    ids=lambda path: path.name,
 )
 def test_nothing_that_the_dashboard_reaches_can_load_a_pickle(part: Path) -> None:
     loaders = {"load", "loads", "Unpickler", "_Unpickler", "_loads"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import hashlib
+import html
 import importlib
 import json
 import re
@@ -27,6 +28,7 @@ from click import Command, Group
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic_settings import BaseSettings
 from waiting import eventually
+from yarl import URL
 
 from arqboard import create_worker, crontab, signature
 from arqboard.cli import main as worker_command
@@ -340,6 +342,32 @@ async def test_mounted_has_the_shop_and_the_dashboard(example: Example, redis: o
         assert await (await client.get("/")).text() == "Hello"
         assert "Jobs" in await (await client.get("/ops/jobs")).text()
         assert await (await client.get("/ops/api/v1/queues")).json() == {"queues": []}
+
+
+async def test_the_order_page_has_the_bar_of_its_job(
+    example: Example, start: Start, redis: object, redis_url: str, monkeypatch: Any
+) -> None:
+    secret = "s" * 40
+    shop = example("order_page")
+    await start(shop.WorkerSettings)
+    board = create_app(Settings.read(redis_url=redis_url, widget_secret=secret))
+    async with TestClient(TestServer(board)) as dashboard, TestClient(TestServer(shop.shop(redis_url))) as client:
+        monkeypatch.setenv("ARQBOARD_WIDGET_SECRET", secret)
+        monkeypatch.setenv("DASHBOARD", str(dashboard.make_url("/")))
+        assert (await client.get("/orders/7")).status == 404
+        page = await (await client.post("/orders")).text()
+        (link,) = re.findall(r'data-job="([^"]+)"', page)
+        address = URL(html.unescape(link), encoded=True).relative()
+
+        async def bar() -> str:
+            return await (await dashboard.get(address)).text()
+
+        assert await eventually(lambda: has(bar, "Done"))
+        assert "Your prints" in await bar()
+
+
+async def has(page: Callable[[], Awaitable[str]], text: str) -> bool:
+    return text in await page()
 
 
 # The API, as the page says it

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -73,6 +76,31 @@ def dashboard(host: str | None, port: int | None, redis_url: str | None, dev: bo
         serve(Settings.read(host=host, port=port, redis_url=redis_url or None, development=dev or None))
     except BadSettings as error:
         raise click.ClickException(str(error)) from error
+
+
+@main.command()
+@click.argument("job_id")
+@click.option("--base", required=True, metavar="URL", help="The dashboard's address as browsers reach it.")
+@click.option("--expires", default="1h", show_default=True, metavar="SPAN", help="Good for so long: 90s, 15m, 2h, 7d.")
+@click.option("--show", type=click.Choice(["bar", "steps", "outcome"]), default="bar", show_default=True)
+@click.option("--label", default="", help="What stands over the bar.")
+def widget(job_id: str, base: str, expires: str, show: Literal["bar", "steps", "outcome"], label: str) -> None:
+    """Print a link to one job's bar for a page of your own, signed with ARQBOARD_WIDGET_SECRET."""
+    from arqboard.widget import link
+
+    try:
+        secret = os.environ.get("ARQBOARD_WIDGET_SECRET", "")
+        click.echo(link(job_id, secret=secret, base=base, expires=seconds_in(expires), show=show, label=label))
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def seconds_in(span: str) -> int:
+    """`90s`, `15m`, `2h` or `7d`. Raises ValueError."""
+    match = re.fullmatch(r"([0-9]{1,6})([smhd])", span)
+    if match is None:
+        raise ValueError("expires: a span like 90s, 15m, 2h or 7d")
+    return int(match[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]]
 
 
 @contextmanager

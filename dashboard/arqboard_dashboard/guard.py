@@ -14,7 +14,7 @@ from aiohttp.typedefs import Handler
 from .appkeys import GATE, SETTINGS
 from .errors import BadInput, Refused
 from .framing import framed_headers
-from .place import inner_path, kind
+from .place import base, inner_path, kind
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -116,6 +116,11 @@ async def form_token(request: web.Request, handler: Handler) -> web.StreamRespon
 def is_https(request: web.Request) -> bool:
     """Whether the browser came over TLS: here, or at a proxy whose https origin is trusted."""
     return request.secure or f"https://{request.host.lower()}" in request.app[SETTINGS].trusted_origins
+
+
+def own_address(request: web.Request) -> str:
+    """Where the dashboard is, as the one who asks sees it: `https://ops.example.com/jobs`."""
+    return f"{'https' if is_https(request) else 'http'}://{request.host}{base(request.app)}"
 
 
 def is_allowed_host(host: str, settings: Settings) -> bool:

@@ -14,12 +14,11 @@ from .appkeys import FEED, OVERVIEW, SETTINGS
 from .calls import FilledCall, as_far_as_typed, call_of, checked
 from .formoptions import options_of
 from .forms import fields_of, texts_of
-from .guard import is_https
+from .guard import own_address
 from .jsonplace import Path
 from .new_views import CodeView, FieldView, NewJobView
 from .offers import choices_of, offer_of, recent_of
 from .optionfields import option_fields, queue_of, summary_of
-from .place import base
 from .prefill import Prefill
 from .snippets import as_curl, as_link, as_python, hidden_in
 from .submission import Options
@@ -108,8 +107,8 @@ async def code_of(request: web.Request, info: FunctionInfo, texts: Mapping[str, 
     has_token = bool(request.app[SETTINGS].bearer)
     return CodeView(
         python=as_python(info, args, kwargs, options),
-        curl=as_curl(f"{_here(request)}/api/v1/jobs", info, args, kwargs, options, has_token=has_token),
-        link=as_link(f"{_here(request)}/jobs/new", info, texts, _without_own(info, texts)),
+        curl=as_curl(f"{own_address(request)}/api/v1/jobs", info, args, kwargs, options, has_token=has_token),
+        link=as_link(f"{own_address(request)}/jobs/new", info, texts, _without_own(info, texts)),
         hidden=hidden_in(kwargs),
         summary=summary_of(info, texts),
     )
@@ -128,8 +127,3 @@ def _without_own(info: FunctionInfo, texts: Mapping[str, str]) -> dict[str, str]
         for name, text in texts.items()
         if name.startswith("opt.") and (name, text) != ("opt.queue", queue_of(info))
     }
-
-
-def _here(request: web.Request) -> str:
-    """The dashboard's address as the one who asks sees it."""
-    return f"{'https' if is_https(request) else 'http'}://{request.host}{base(request.app)}"

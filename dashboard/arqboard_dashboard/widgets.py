@@ -49,6 +49,13 @@ class Looks:
     """without the card around it"""
 
     @property
+    def query(self) -> str:
+        """All that is not usual, for the address of the bar."""
+        flags = {name: "1" for name in ("compact", "plain") if getattr(self, name)}
+        theme = {} if self.theme is Theme.AUTO else {"theme": self.theme.value}
+        return "&".join(part for part in (urlencode(theme | flags), self.colours) if part)
+
+    @property
     def colours(self) -> str:
         """The part of the address of `/widget.css` that says what is not usual; "" where all is."""
         given = {"accent": self.accent, "radius": "" if self.radius is None else str(self.radius)}

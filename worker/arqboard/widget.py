@@ -11,11 +11,13 @@ from datetime import datetime, timedelta
 from html import escape
 from math import ceil
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from .protocol.widget import MAX_ID, MAX_LABEL, MAX_SECONDS, Grant, Show, is_label, secrets_in
 
-__all__ = ["iframe", "link", "script"]
+__all__ = ["Theme", "iframe", "link", "script"]
+
+Theme = Literal["auto", "light", "dark"]
 
 
 def link(
@@ -45,10 +47,23 @@ def link(
     return _base(base) + grant.path(_first(secret))
 
 
-def iframe(link: str, *, title: str = "Progress", height: int = 92) -> str:
+def iframe(
+    link: str,
+    *,
+    title: str = "Progress",
+    height: int = 92,
+    theme: Theme = "auto",
+    accent: str = "",
+    radius: int | None = None,
+    compact: bool = False,
+    plain: bool = False,
+    lang: str = "",
+) -> str:
     """The link as HTML that needs no script in your page. `height` is in pixels; the script finds it by itself."""
+    looks = _looks(theme, accent, radius, compact, plain, lang)
+    address = f"{link}&{urlencode(looks, safe=',')}" if looks else link
     return (
-        f'<iframe src="{escape(link)}" title="{escape(title)}" width="100%" height="{height}" frameborder="0"'
+        f'<iframe src="{escape(address)}" title="{escape(title)}" width="100%" height="{height}" frameborder="0"'
         ' loading="lazy" referrerpolicy="no-referrer" sandbox="allow-scripts allow-same-origin"></iframe>'
     )
 
@@ -57,22 +72,34 @@ def script(
     link: str,
     *,
     title: str = "Progress",
-    theme: Literal["auto", "light", "dark"] = "auto",
+    theme: Theme = "auto",
     accent: str = "",
     radius: int | None = None,
     compact: bool = False,
     plain: bool = False,
     lang: str = "",
 ) -> str:
-    """The link as one line of HTML that puts the bar where it stands, and tells your page how the job goes."""
-    looks = {
-        "theme": "" if theme == "auto" else theme, "accent": accent, "radius": "" if radius is None else str(radius),
-        "compact": "1" if compact else "", "plain": "1" if plain else "", "lang": lang,
-        "title": "" if title == "Progress" else title,
-    }  # fmt: skip
-    data = "".join(f' data-{name}="{escape(value)}"' for name, value in looks.items() if value)
+    """The link as one line of HTML that puts the bar where it stands, and tells your page how the job goes.
+
+    How it looks is not signed: `theme`, `accent` (the bar's colour, `4b43d6`, or with a second one for the dark:
+    `4b43d6,8f95ff`), `radius` in pixels, `compact` on one line, `plain` without its card, `lang` (en, ru).
+    """
+    looks = _looks(theme, accent, radius, compact, plain, lang)
+    if title != "Progress":
+        looks["title"] = title
+    data = "".join(f' data-{name}="{escape(value)}"' for name, value in looks.items())
     home = link.partition("?")[0].rpartition("/widget/")[0]
     return f'<script src="{escape(home)}/widget.js" data-job="{escape(link)}"{data} async></script>'
+
+
+def _looks(theme: str, accent: str, radius: int | None, compact: bool, plain: bool, lang: str) -> dict[str, str]:
+    """What is not usual of how it looks, by the names that the dashboard knows."""
+    looks = {
+        "theme": "" if theme == "auto" else theme, "accent": accent.replace("#", ""),
+        "radius": "" if radius is None else str(radius), "compact": "1" if compact else "",
+        "plain": "1" if plain else "", "lang": lang,
+    }  # fmt: skip
+    return {name: value for name, value in looks.items() if value}
 
 
 def _until(expires: timedelta | datetime | float) -> int:
