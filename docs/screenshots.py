@@ -47,6 +47,37 @@ CHORD = {
     "name": "four_chunks",
 }
 
+#: What a night at a shop could be: an import, then four branches beside each other, then a mailing and a report.
+NIGHT = {
+    "chain": [
+        {"function": "import_csv", "kwargs": {"rows": 5000, "bad_every": 0, "pause": 0}},
+        {
+            "group": [
+                {
+                    "chain": [
+                        {"function": "resize_images", "kwargs": {"count": 6, "width": 320, "pause": 0}, "fed": False},
+                        {"function": "resize_images", "kwargs": {"count": 40, "width": 1024, "pause": 1}, "fed": False},
+                    ]
+                },
+                {
+                    "chain": [
+                        {"function": "scrape_pages", "kwargs": {"pages": 80, "pause": 2.5}, "fed": False},
+                        {"function": "upload_file", "fed": False},
+                    ]
+                },
+                {"function": "export_csv", "kwargs": {"rows": 60_000, "pause": 1}, "fed": False},
+                *(
+                    {"function": "generate_report", "kwargs": {"user_id": n, "pause": n / 3}, "fed": False}
+                    for n in range(1, 9)
+                ),
+            ]
+        },
+        {"function": "send_newsletter", "kwargs": {"recipients": 1500}, "fed": False},
+        {"function": "daily_report", "fed": False},
+    ],
+    "name": "nightly_close",
+}
+
 
 class Board:
     """The dashboard that runs, asked over its JSON API."""
@@ -138,6 +169,9 @@ def abort_at(board: Board, job_id: str, chunks: int) -> None:
 
 
 def take_all(browser: Browser, board: Board) -> None:
+    night = str(board.ask("POST", "/workflows", NIGHT)["id"])
+    board.wait(f"{night}.3", lambda job: (job["progress"]["chunks"] or {"done": 0})["done"] >= 3)
+    take(browser, board, f"/workflows/{night}?show=graph", "workflow-light")
     hero = fill(board)
     take(browser, board, "/jobs", "jobs-light")
     take(browser, board, f"/jobs/{hero}", "job-dark", scheme="dark", until="running 1")

@@ -2,12 +2,13 @@
 (() => {
   'use strict';
 
-  /* The tabs are live and name the rows that the first page has now; the list says which it shows. */
+  /* The tabs, or what stands for them before the first workflow, are live and name the rows that the first page has
+     now; the list says which it shows. */
 
   let refreshed = 0, later = 0;
   const list = () => document.getElementById('flows');
   function isStale() {
-    const shows = list()?.dataset.shows, top = document.getElementById('flow-tabs')?.dataset.top;
+    const shows = list()?.dataset.shows, top = document.querySelector('[data-top]')?.dataset.top;
     return !!shows && !!top && shows !== top;
   }
   function isRead(el) {

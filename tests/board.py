@@ -86,11 +86,24 @@ def own_origin(client: Client) -> str:
     return str(client.make_url("/").origin())
 
 
+async def post_form(client: Client, path: str, **headers: str) -> Any:
+    """What a form with nothing but its token sends."""
+    form = {"token": form_token(client)}
+    return await client.post(path, data=form, headers={"Origin": own_origin(client), **headers}, allow_redirects=False)
+
+
+async def page_text(client: Client, path: str, status: int = 200) -> str:
+    """A page as a browser gets it."""
+    answer = await client.get(path, headers={"Accept": "text/html"})
+    assert answer.status == status
+    return await answer.text()
+
+
 async def forget(client: Client) -> None:
     """Let the next page read everything anew instead of up to a second later."""
     overview = client.app[OVERVIEW]
     overview.functions.expire()
-    for fresh in (overview.queues, overview.workers, overview.counts, overview.side, overview.kpis):
+    for fresh in (overview.queues, overview.workers, overview.counts, overview.side, overview.kpis, overview.tags):
         fresh.expire()
     overview.trends.expire()
 

@@ -31,7 +31,7 @@ from arqboard_dashboard.render import Renderer
 PACKAGE = Path(__file__).parents[1] / "dashboard" / "arqboard_dashboard"
 PROTOCOL = Path(__file__).parents[1] / "worker" / "arqboard" / "protocol"
 ROOT = Path(__file__).parents[1]
-FUNCTIONS = ("gettext", "ngettext", "pgettext", "npgettext", "_", "N_", "Said")
+FUNCTIONS = ("gettext", "ngettext", "pgettext", "npgettext", "_", "N_", "Nn_", "Said")
 #: Calls whose argument at this place is shown to people.
 SHOWN: dict[str, int] = {"Place": 1, "Problem": 3, "option": 1}
 #: Dictionaries and tuples of which everything is.
@@ -117,7 +117,7 @@ def _found(file: str, line: int, function: object, message: Any) -> Iterator[Fou
     """A call as its message; nothing where what it is given is only known when it runs."""
     words = [part for part in (message if isinstance(message, tuple) else [message]) if part]
     context = words.pop(0) if function in ("pgettext", "npgettext") and len(words) > 1 else None
-    is_plural = function in ("ngettext", "npgettext")
+    is_plural = function in ("ngettext", "npgettext", "Nn_")
     if len(words) >= (2 if is_plural else 1):
         yield Found(file, line, (words[0], words[1]) if is_plural else words[0], context)
 

@@ -17,6 +17,7 @@ from aiohttp.typedefs import Handler
 from .appkeys import ADMITTED, GATE, SETTINGS
 from .errors import Refused
 from .guard import is_https
+from .language import N_
 from .place import base, here, inner_path, kind
 from .settings import Settings
 
@@ -179,7 +180,7 @@ def _turn_away(request: web.Request) -> web.StreamResponse:
             return web.Response(headers={"HX-Redirect": login})
         return web.Response(status=HTTPStatus.SEE_OTHER, headers={hdrs.LOCATION: login})
     raise Refused(
-        "Sign in first, or send the token as `Authorization: Bearer …`.",
+        N_("Sign in first, or send the token as `Authorization: Bearer …`."),
         code="unauthorized",
         status=HTTPStatus.UNAUTHORIZED,
         headers={hdrs.WWW_AUTHENTICATE: 'Bearer realm="arqboard"'},

@@ -11,7 +11,7 @@ from arqboard.protocol.acting import Action, Wish
 
 from .bulkform import TYPE_FROM
 from .formats import number
-from .language import N_, gettext, ngettext
+from .language import N_, Nn_, gettext, ngettext
 
 #: What each action is called on its button, and its icon.
 ACTIONS = {
@@ -26,12 +26,19 @@ _WHY = {
     Action.DELETE: N_("They go for good, with their logs and results; those that wait will never run."),
     Action.REPRIORITISE: N_("Those with a higher priority start before all others of their queue."),
 }
+_QUESTIONS = {
+    Action.RETRY: Nn_("Retry %(n)s job?", "Retry %(n)s jobs?"),
+    Action.ABORT: Nn_("Abort %(n)s job?", "Abort %(n)s jobs?"),
+    Action.DELETE: Nn_("Delete %(n)s job?", "Delete %(n)s jobs?"),
+    Action.REPRIORITISE: Nn_("Give %(n)s job priority %(priority)s?", "Give %(n)s jobs priority %(priority)s?"),
+}
 _FILTERS = {"state": N_("State"), "function": N_("Function"), "queue": N_("Queue"), "q": N_("Search")}
 
 
 def filters_of(told: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Which jobs are meant, as names and values. From a query, or from the call of a bulk job, which says the same."""
-    found = [(gettext(name), str(told[key])) for key, name in _FILTERS.items() if told.get(key)]
+    shown = {key: str(told[key]) for key in _FILTERS if told.get(key)}
+    found = [(gettext(_FILTERS[key]), gettext(text) if key == "state" else text) for key, text in shown.items()]
     return found or [(gettext("Jobs"), gettext("all"))]
 
 
@@ -52,17 +59,8 @@ class QuestionView:
 
     @property
     def title(self) -> str:
-        n, words = self.total, {"n": number(self.total), "priority": self.wish.priority}
-        match self.wish.action:
-            case Action.RETRY:
-                said = ngettext("Retry %(n)s job?", "Retry %(n)s jobs?", n)
-            case Action.ABORT:
-                said = ngettext("Abort %(n)s job?", "Abort %(n)s jobs?", n)
-            case Action.DELETE:
-                said = ngettext("Delete %(n)s job?", "Delete %(n)s jobs?", n)
-            case Action.REPRIORITISE:
-                said = ngettext("Give %(n)s job priority %(priority)s?", "Give %(n)s jobs priority %(priority)s?", n)
-        return said % words
+        said = ngettext(*_QUESTIONS[self.wish.action], self.total)
+        return said % {"n": number(self.total), "priority": self.wish.priority}
 
     @property
     def why(self) -> str:

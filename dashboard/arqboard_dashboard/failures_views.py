@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 from urllib.parse import parse_qsl, urlencode
@@ -16,7 +17,7 @@ from arqboard.protocol.failures import TIMES_MS, By, Group, GroupPage, Order
 from .errors import FailureNotFound
 from .formats import number
 from .guard import text_of
-from .language import gettext, ngettext
+from .language import Nn_, gettext, ngettext
 from .links import url_part
 from .parameters import MAX_NAME, bad_parameter, choice_of, cursor_of, not_among, number_of
 from .strictjson import is_text
@@ -246,20 +247,19 @@ def count_in(group: Group, window: str) -> int:
 def question(verb: Action, group: Group, window: str) -> str:
     """What is asked before all jobs of a group are hit, with their number."""
     n = count_in(group, window)
-    said = _of_function(verb, n) if group.by is By.FUNCTION else _of_exception(verb, n)
+    said = ngettext(*_QUESTIONS[verb, group.by is By.FUNCTION], n)
     return said % {"n": number(n), "what": _named(group)}
 
 
-def _of_exception(verb: Action, n: int) -> str:
-    if verb == "retry":
-        return ngettext("Retry %(n)s job that failed with %(what)s?", "Retry %(n)s jobs that failed with %(what)s?", n)
-    return ngettext("Delete %(n)s job that failed with %(what)s?", "Delete %(n)s jobs that failed with %(what)s?", n)
-
-
-def _of_function(verb: Action, n: int) -> str:
-    if verb == "retry":
-        return ngettext("Retry %(n)s job that failed in %(what)s?", "Retry %(n)s jobs that failed in %(what)s?", n)
-    return ngettext("Delete %(n)s job that failed in %(what)s?", "Delete %(n)s jobs that failed in %(what)s?", n)
+#: By what is done, and whether the group is a function's.
+_QUESTIONS: Mapping[tuple[Action, bool], tuple[str, str]] = {
+    ("retry", False): Nn_("Retry %(n)s job that failed with %(what)s?", "Retry %(n)s jobs that failed with %(what)s?"),
+    ("retry", True): Nn_("Retry %(n)s job that failed in %(what)s?", "Retry %(n)s jobs that failed in %(what)s?"),
+    ("delete", False): Nn_(
+        "Delete %(n)s job that failed with %(what)s?", "Delete %(n)s jobs that failed with %(what)s?"
+    ),
+    ("delete", True): Nn_("Delete %(n)s job that failed in %(what)s?", "Delete %(n)s jobs that failed in %(what)s?"),
+}
 
 
 def _named(group: Group) -> str:

@@ -10,9 +10,8 @@ from collections.abc import Mapping
 
 from arqboard.protocol.acting import Action, Wish, is_batch
 
-from .formats import number
-from .language import gettext, ngettext
-from .told import done_words
+from .language import gettext
+from .told import done_words, left_words, undone_words
 from .views import Told
 
 _BULK = re.compile(r"bulk-(retry|abort|delete|reprioritise)-(\d{1,9})-(\d{1,9})(?:-(\d))?")
@@ -45,13 +44,11 @@ def _counted(code: str) -> str:
         wish = Wish(Action(found[1]), priority=int(found[4] or 0))
         return _both(done_words(wish, int(found[2])), int(found[3]))
     if found := _UNDONE.fullmatch(code):
-        done = int(found[1])
-        words = ngettext("%(n)s job is as it was", "%(n)s jobs are as they were", done) % {"n": number(done)}
-        return _both(words, int(found[2]))
+        return _both(undone_words(int(found[1])), int(found[2]))
     return ""
 
 
 def _both(done: str, left: int) -> str:
     if not left:
         return f"{done}."
-    return f"{done}, {ngettext('%(n)s could not', '%(n)s could not', left) % {'n': number(left)}}."
+    return f"{done}, {left_words(left)}."

@@ -18,6 +18,11 @@ async def read_tabs(app: web.Application, name: str) -> str:
     return app[FLOWS].part(f"tabs:{name}", "flow_tabs", await app[OVERVIEW].look(), tabs)
 
 
+async def read_top(app: web.Application, name: str) -> str:
+    tabs = await app[FLOWS].tabs(parse_flow_query(name))
+    return app[FLOWS].part(f"top:{name}", "flow_top", await app[OVERVIEW].look(), tabs)
+
+
 async def read_row(app: web.Application, name: str) -> str:
     """A workflow that was deleted leaves the list."""
     row = await app[FLOWS].row(name)
@@ -70,6 +75,7 @@ async def _board(app: web.Application, workflow_id: str) -> Board | None:
 
 METERS = (
     Meter("flow-tabs", read_tabs, parse_flow_query),
+    Meter("flow-top", read_top, parse_flow_query),
     Meter("flow", read_row, check_id),
     Meter("flow-hero", read_hero, check_id),
     Meter("flow-edges", read_edges, check_id),

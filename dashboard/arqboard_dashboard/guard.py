@@ -14,6 +14,7 @@ from aiohttp.typedefs import Handler
 from .appkeys import GATE, SETTINGS
 from .errors import BadInput, Refused
 from .framing import framed_headers
+from .language import N_, gettext
 from .place import base, inner_path, kind
 from .settings import Settings
 
@@ -85,10 +86,10 @@ async def known_host(request: web.Request, handler: Handler) -> web.StreamRespon
     hosts = request.headers.getall(hdrs.HOST, [])
     if len(hosts) != 1 or not is_allowed_host(hosts[0], request.app[SETTINGS]):
         said = hosts[0][:100] if hosts else "(none)"
-        raise Refused(
-            f'This dashboard does not answer to the name "{said}". If it is right, add it to ARQBOARD_ALLOWED_HOSTS.',
-            code="unknown_host",
+        why = gettext(
+            'This dashboard does not answer to the name "%(name)s". If it is right, add it to ARQBOARD_ALLOWED_HOSTS.'
         )
+        raise Refused(why % {"name": said}, code="unknown_host")
     return await handler(request)
 
 
@@ -144,7 +145,7 @@ def is_own_origin(request: web.Request) -> bool:
 
 def _check_socket(request: web.Request) -> None:
     if not is_own_origin(request):
-        raise Refused("The socket is open to this dashboard's own pages only.", code="cross_site")
+        raise Refused(N_("The socket is open to this dashboard's own pages only."), code="cross_site")
 
 
 def _check_action(request: web.Request) -> None:
@@ -155,14 +156,14 @@ def _check_action(request: web.Request) -> None:
     else:
         is_own = trusted or hdrs.ORIGIN not in request.headers
     if not is_own:
-        raise Refused("This was sent by a page of another site, so nothing was done.", code="cross_site")
+        raise Refused(N_("This was sent by a page of another site, so nothing was done."), code="cross_site")
 
 
 async def _check_token(request: web.Request) -> None:
     given = request.headers.get("X-Form-Token") or (await read_form(request)).get("token", "")
     if not request.app[GATE].is_form_token(given, inner_path(request)):
         raise Refused(
-            "This form is older than the server, so nothing was done. Reload the page and try again.",
+            N_("This form is older than the server, so nothing was done. Reload the page and try again."),
             code="form_token",
         )
 
@@ -195,7 +196,7 @@ async def read_body(request: web.Request, *, most: int = MAX_BODY) -> bytes:
 
 def _too_large(most: int) -> BadInput:
     return BadInput(
-        f"The body is too large: {most // 1024} kB are the most.",
+        gettext("The body is too large: %(n)s kB are the most.") % {"n": most // 1024},
         code="too_large",
         status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     )
@@ -210,7 +211,7 @@ async def read_pairs(request: web.Request) -> list[tuple[str, str]]:
     """The same with every field of a name, as ticked boxes send them."""
     if request.can_read_body and request.content_type != "application/x-www-form-urlencoded":
         raise BadInput(
-            "A form has to be sent as application/x-www-form-urlencoded.",
+            N_("A form has to be sent as application/x-www-form-urlencoded."),
             code="wrong_content_type",
             status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
         )
@@ -218,7 +219,8 @@ async def read_pairs(request: web.Request) -> list[tuple[str, str]]:
     try:
         return parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
     except ValueError:
-        raise BadInput(f"The form can't be read: it has to be UTF-8 and have at most {MAX_FIELDS} fields.") from None
+        wrong = gettext("The form can't be read: it has to be UTF-8 and have at most %(n)s fields.")
+        raise BadInput(wrong % {"n": MAX_FIELDS}) from None
 
 
 def text_of(query: MultiMapping[str], name: str) -> str | None:

@@ -84,6 +84,11 @@ def N_(message: str) -> str:  # noqa: N802 - its name in every program that uses
     return message
 
 
+def Nn_(one: str, many: str) -> tuple[str, str]:  # noqa: N802 - as above
+    """The same of a message with a number, for `ngettext(*forms, count)`."""
+    return one, many
+
+
 @cache
 def catalogue(language: str) -> NullTranslations:
     """What the file of a language says. It is read as it was written, so no compiled twin can be older than it."""

@@ -32,9 +32,10 @@ from arqboard.protocol import (
 from arqboard.protocol.errors import ScheduleInUse, ScheduleNotFound
 from arqboard.protocol.keybrowser import KeyNotFound
 from arqboard.protocol.said import said_by
-from arqboard.protocol.savedviews import TooManyViews
+from arqboard.protocol.savedviews import TooManyViews, ViewNotFound
 
 from .errors import BadInput, FailureNotFound, Refused, Unreadable
+from .language import N_, gettext
 
 log = logging.getLogger("arqboard.dashboard")
 
@@ -78,7 +79,9 @@ def problem_of(error: Exception, redis_label: str = "Redis") -> Problem:
         case RedisError() if is_away(error):
             return _away(error, redis_label)
         case UnicodeEncodeError():
-            return Problem(400, "not_text", "A part of the request holds half of a surrogate pair, which is not text.")
+            return Problem(
+                400, "not_text", N_("A part of the request holds half of a surrogate pair, which is not text.")
+            )
         case _:
             return _broken(error)
 
@@ -110,6 +113,8 @@ def _of_ours(error: ArqboardError) -> Problem:
             return Problem(404, "worker_not_found", message, "No such worker")
         case KeyNotFound():
             return Problem(404, "key_not_found", message, "No such key")
+        case ViewNotFound():
+            return Problem(404, "view_not_found", message, "No such view")
         case FailureNotFound():
             return Problem(404, "failure_not_found", message, "No such failures")
         case BadWorkflow():
@@ -149,7 +154,7 @@ def _away(error: Exception, label: str) -> Problem:
     return Problem(
         503,
         "redis_unavailable",
-        f"Redis at {label} can't be used now: {said}",
+        gettext("Redis at %(label)s can't be used now: %(said)s") % {"label": label, "said": said},
         "Redis is away",
         hint="Jobs are safe with their workers; this page comes back by itself when Redis does.",
         retry_seconds=RETRY_SECONDS,
@@ -163,7 +168,7 @@ def _broken(error: Exception) -> Problem:
     return Problem(
         500,
         "internal_error",
-        f"Something broke on our side. The log has the details under {number}.",
+        gettext("Something broke on our side. The log has the details under %(number)s.") % {"number": number},
         "This should not happen",
         headers={"X-Request-Id": number},
     )
@@ -188,5 +193,6 @@ def problem_of_http(answer: web.HTTPException, method: str) -> Problem:
     told = ("Allow", "Retry-After", "WWW-Authenticate")
     kept = {name: value for name, value in answer.headers.items() if name in told}
     if answer.status == HTTPStatus.METHOD_NOT_ALLOWED:
-        message = f"{method} is not possible here; {kept.get('Allow', 'nothing')} is."
+        wrong = gettext("%(method)s is not possible here; %(allowed)s is.")
+        message = wrong % {"method": method, "allowed": kept.get("Allow", gettext("nothing"))}
     return Problem(answer.status, code, message, headers=kept)

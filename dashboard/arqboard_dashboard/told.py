@@ -8,7 +8,7 @@ from arqboard.protocol import Job, Reader, State, Unreadable
 from arqboard.protocol.acting import RETRY_DELAY_MS, UNDO_MS, Action, Answer, Undone, Wish
 
 from .formats import number
-from .language import N_, gettext, ngettext
+from .language import N_, Nn_, gettext, ngettext
 from .templating import called
 from .views import Told
 
@@ -30,6 +30,18 @@ _REASONS = {
     Answer.GONE: N_("there is no such job any more"),
     Answer.LOST_CALL: N_("its stored call has expired"),
     Answer.TAKEN: N_("its id is queued anew"),
+}
+_DONE = {
+    Action.RETRY: Nn_("%(n)s job runs again", "%(n)s jobs run again"),
+    Action.ABORT: Nn_("%(n)s job is aborted", "%(n)s jobs are aborted"),
+    Action.DELETE: Nn_("%(n)s job is deleted", "%(n)s jobs are deleted"),
+    Action.REPRIORITISE: Nn_("%(n)s job has priority %(priority)s", "%(n)s jobs have priority %(priority)s"),
+}
+_ONE_DONE = {
+    Action.RETRY: N_("%(job)s runs again in a moment"),
+    Action.ABORT: N_("%(job)s is aborted"),
+    Action.DELETE: N_("%(job)s is deleted"),
+    Action.REPRIORITISE: N_("%(job)s has priority %(priority)s"),
 }
 _TOO_LATE = {
     Undone.MOVED_ON: N_("it has started, or was changed since"),
@@ -57,25 +69,16 @@ async def of_answers(reader: Reader, wish: Wish, answers: Mapping[str, Answer], 
 def done_words(wish: Wish, done: int, named: str = "") -> str:
     """`12 jobs run again`; with a name `resize j1 runs again`."""
     if named and done:
-        return gettext(_OF_ONE[wish.action]) % {"job": named, "priority": wish.priority}
-    match wish.action:
-        case Action.RETRY:
-            words = ngettext("%(n)s job runs again", "%(n)s jobs run again", done)
-        case Action.ABORT:
-            words = ngettext("%(n)s job is aborted", "%(n)s jobs are aborted", done)
-        case Action.DELETE:
-            words = ngettext("%(n)s job is deleted", "%(n)s jobs are deleted", done)
-        case Action.REPRIORITISE:
-            words = ngettext("%(n)s job has priority %(priority)s", "%(n)s jobs have priority %(priority)s", done)
-    return words % {"n": number(done), "priority": wish.priority}
+        return gettext(_ONE_DONE[wish.action]) % {"job": named, "priority": wish.priority}
+    return ngettext(*_DONE[wish.action], done) % {"n": number(done), "priority": wish.priority}
 
 
-_OF_ONE = {
-    Action.RETRY: N_("%(job)s runs again in a moment"),
-    Action.ABORT: N_("%(job)s is aborted"),
-    Action.DELETE: N_("%(job)s is deleted"),
-    Action.REPRIORITISE: N_("%(job)s has priority %(priority)s"),
-}
+def undone_words(done: int) -> str:
+    return ngettext("%(n)s job is as it was", "%(n)s jobs are as they were", done) % {"n": number(done)}
+
+
+def left_words(left: int) -> str:
+    return ngettext("%(n)s could not", "%(n)s could not", left) % {"n": number(left)}
 
 
 def of_undone(undone: Mapping[str, Undone]) -> Told:
@@ -84,10 +87,12 @@ def of_undone(undone: Mapping[str, Undone]) -> Told:
     done = len(undone) - len(late)
     if not undone:
         return Told(gettext("Too late: there is nothing left to undo"), is_bad=True)
-    words = ngettext("%(n)s job is as it was", "%(n)s jobs are as they were", done) % {"n": number(done)}
     details = tuple(f"{job_id}: {gettext(_TOO_LATE[a])}" for job_id, a in undone.items() if a is not Undone.DONE)
     return Told(
-        _sentence(words, len(late), late), details[:NAMED] if len(late) > 1 else (), is_bad=done == 0, refreshes=True
+        _sentence(undone_words(done), len(late), late),
+        details[:NAMED] if len(late) > 1 else (),
+        is_bad=done == 0,
+        refreshes=True,
     )
 
 
@@ -95,9 +100,8 @@ def _sentence(done: str, left: int, reasons: Sequence[str]) -> str:
     """`12 jobs run again, 1 could not: it runs`. A reason is told where it is the same for all."""
     if not left:
         return done
-    words = ngettext("%(n)s could not", "%(n)s could not", left) % {"n": number(left)}
     why = f": {reasons[0]}" if len(set(reasons)) == 1 else ""
-    return f"{done}, {words}{why}"
+    return f"{done}, {left_words(left)}{why}"
 
 
 async def _reasons(reader: Reader, left: Mapping[str, Answer]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from board import Client, forget, form_token, own_origin
+from board import Client, forget, own_origin, page_text, post_form
 from floor_data import QUEUE, beat, claim, submit
 
 from arqboard.protocol import Keys, Outcome, QueueInfo
@@ -25,14 +25,7 @@ async def text(client: Client, path: str, status: int = 200) -> str:
     """A page as it is now, not as it was a second ago."""
     await forget(client)
     client.app[QUEUE_BOARD].all.expire()
-    answer = await client.get(path, headers={"Accept": "text/html"})
-    assert answer.status == status
-    return await answer.text()
-
-
-async def post(client: Client, path: str, **headers: str) -> Any:
-    form = {"token": form_token(client)}
-    return await client.post(path, data=form, headers={"Origin": own_origin(client), **headers}, allow_redirects=False)
+    return await page_text(client, path, status)
 
 
 # What a row says
@@ -197,42 +190,44 @@ async def test_what_is_not_there_and_what_makes_no_sense_is_said(client: Client,
 async def test_a_queue_is_paused_and_resumed_in_its_row(client: Client, commands: Commands) -> None:
     await submit(commands, "a")
     htmx = {"HX-Request": "true", "HX-Target": "div#queue-x"}
-    answer = await post(client, f"/queues/{QUEUE}/pause", **htmx)
+    answer = await post_form(client, f"/queues/{QUEUE}/pause", **htmx)
     said = await answer.text()
     assert answer.status == 200 and 'role="row"' in said and "Paused" in said and "/resume" in said
     assert await claim(commands) == []
-    said = await (await post(client, f"/queues/{QUEUE}/resume", **htmx)).text()
+    said = await (await post_form(client, f"/queues/{QUEUE}/resume", **htmx)).text()
     assert "Paused" not in said and "/pause" in said
     assert len(await claim(commands)) == 1
 
 
 async def test_at_the_top_of_its_page_the_answer_is_that_part(client: Client, commands: Commands) -> None:
     await submit(commands, "a")
-    answer = await post(client, f"/queues/{QUEUE}/pause", **{"HX-Request": "true", "HX-Target": "div#queue-head-x1"})
+    answer = await post_form(
+        client, f"/queues/{QUEUE}/pause", **{"HX-Request": "true", "HX-Target": "div#queue-head-x1"}
+    )
     assert "<h1" in await answer.text()
 
 
 async def test_without_javascript_one_comes_back_to_where_the_form_was(client: Client, commands: Commands) -> None:
     await submit(commands, "a")
-    answer = await post(client, f"/queues/{QUEUE}/pause", Referer=f"{own_origin(client)}/queues")
+    answer = await post_form(client, f"/queues/{QUEUE}/pause", Referer=f"{own_origin(client)}/queues")
     assert (answer.status, answer.headers["Location"]) == (303, "/queues")
-    answer = await post(client, f"/queues/{QUEUE}/resume", Referer=f"{own_origin(client)}/queues/{QUEUE}")
+    answer = await post_form(client, f"/queues/{QUEUE}/resume", Referer=f"{own_origin(client)}/queues/{QUEUE}")
     assert answer.headers["Location"] == "/queues/arq%3Aqueue"
     assert "goes on" in await text(client, "/queues")
 
 
 async def test_a_function_is_paused_in_all_queues(client: Client, commands: Commands) -> None:
     await submit(commands, "a")
-    answer = await post(client, f"/queues/{QUEUE}/functions/resize/pause", **{"HX-Request": "true"})
+    answer = await post_form(client, f"/queues/{QUEUE}/functions/resize/pause", **{"HX-Request": "true"})
     assert "Paused" in await answer.text() and await claim(commands) == []
-    answer = await post(client, f"/queues/{QUEUE}/functions/resize/resume")
+    answer = await post_form(client, f"/queues/{QUEUE}/functions/resize/resume")
     assert answer.status == 303 and len(await claim(commands)) == 1
 
 
 @pytest.mark.parametrize("path", ["/queues/none/pause", "/queues/none/resume", f"/queues/{QUEUE}/functions/none/pause"])
 async def test_what_does_not_exist_cannot_be_held(client: Client, commands: Commands, path: str) -> None:
     await submit(commands, "a")
-    assert (await post(client, path)).status == 404
+    assert (await post_form(client, path)).status == 404
 
 
 # Live parts

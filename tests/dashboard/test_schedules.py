@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from board import Client, forget, form_token, own_origin
+from board import Client, forget, own_origin, page_text, post_form
 from floor_data import QUEUE, claim, definition
 
 from arqboard.protocol import Outcome, Unreadable
@@ -30,14 +30,7 @@ async def schedules(redis: Any) -> Schedules:
 async def text(client: Client, path: str, status: int = 200) -> str:
     await forget(client)
     client.app[SCHEDULE_BOARD].all.expire()
-    answer = await client.get(path, headers={"Accept": "text/html"})
-    assert answer.status == status
-    return await answer.text()
-
-
-async def post(client: Client, path: str, **headers: str) -> Any:
-    form = {"token": form_token(client)}
-    return await client.post(path, data=form, headers={"Origin": own_origin(client), **headers}, allow_redirects=False)
+    return await page_text(client, path, status)
 
 
 async def tick(schedules: Schedules, name: str, *, missed: int = 0) -> None:
@@ -167,7 +160,7 @@ async def test_a_record_that_cannot_be_read_spoils_its_row_only(
 async def test_a_schedule_that_nobody_knows_is_not_found(client: Client) -> None:
     assert "No such schedule" in await text(client, "/schedules/none", 404)
     for action in ("run", "pause", "resume", "delete"):
-        assert (await post(client, f"/schedules/none/{action}")).status == 404
+        assert (await post_form(client, f"/schedules/none/{action}")).status == 404
 
 
 # Actions
@@ -177,21 +170,21 @@ HTMX = {"HX-Request": "true", "HX-Target": "div#schedule-clean-up"}
 
 async def test_a_schedule_is_paused_resumed_and_run_in_its_row(client: Client, schedules: Schedules) -> None:
     await schedules.add(definition("clean-up", Every(300)))
-    said = await (await post(client, "/schedules/clean-up/pause", **HTMX)).text()
+    said = await (await post_form(client, "/schedules/clean-up/pause", **HTMX)).text()
     assert 'role="row"' in said and "Paused" in said and "/resume" in said
-    said = await (await post(client, "/schedules/clean-up/run", **HTMX)).text()
+    said = await (await post_form(client, "/schedules/clean-up/run", **HTMX)).text()
     assert "tk-queued" in said and "Paused" in said
-    said = await (await post(client, "/schedules/clean-up/resume", **HTMX)).text()
+    said = await (await post_form(client, "/schedules/clean-up/resume", **HTMX)).text()
     assert "Paused" not in said and "/pause" in said
     page = {**HTMX, "HX-Target": "div#schedule-page-clean-up"}
-    assert "<h1" in await (await post(client, "/schedules/clean-up/pause", **page)).text()
+    assert "<h1" in await (await post_form(client, "/schedules/clean-up/pause", **page)).text()
 
 
 async def test_without_javascript_a_run_leads_to_its_job_and_a_pause_back(client: Client, schedules: Schedules) -> None:
     await schedules.add(definition("clean-up", Every(300)))
-    answer = await post(client, "/schedules/clean-up/run")
+    answer = await post_form(client, "/schedules/clean-up/run")
     assert answer.status == 303 and answer.headers["Location"].startswith("/jobs/clean-up%3Arun-")
-    answer = await post(client, "/schedules/clean-up/pause", Referer=f"{own_origin(client)}/schedules")
+    answer = await post_form(client, "/schedules/clean-up/pause", Referer=f"{own_origin(client)}/schedules")
     assert answer.headers["Location"] == "/schedules"
     assert "until it is resumed" in await text(client, "/schedules")
 
@@ -201,22 +194,22 @@ async def test_a_one_off_is_deleted_and_what_is_in_the_code_is_not(client: Clien
     await schedules.add(definition("coded", Every(60), source="code"))
     page = await text(client, "/schedules")
     assert 'action="/schedules/once/delete"' in page and 'action="/schedules/coded/delete"' not in page
-    answer = await post(client, "/schedules/once/delete", **{**HTMX, "HX-Target": "div#schedule-once"})
+    answer = await post_form(client, "/schedules/once/delete", **{**HTMX, "HX-Target": "div#schedule-once"})
     assert 'id="schedule-once" hx-swap-oob="delete"' in await answer.text()
-    assert (await post(client, "/schedules/coded/delete")).status == 409
+    assert (await post_form(client, "/schedules/coded/delete")).status == 409
 
 
 async def test_deleted_from_its_own_page_there_is_the_list(client: Client, schedules: Schedules) -> None:
     await schedules.add(definition("once", At(1_900_000_000_000)))
-    answer = await post(client, "/schedules/once/delete", **{**HTMX, "HX-Target": "div#schedule-page-once"})
+    answer = await post_form(client, "/schedules/once/delete", **{**HTMX, "HX-Target": "div#schedule-page-once"})
     assert answer.headers["HX-Redirect"] == "/schedules"
     assert await schedules.all() == []
 
 
 async def test_a_run_that_another_job_is_in_the_way_of_is_refused(client: Client, schedules: Schedules) -> None:
     await schedules.add(definition("clean-up", Every(300), job_id="only-one"))
-    assert (await post(client, "/schedules/clean-up/run")).status == 303
-    assert (await post(client, "/schedules/clean-up/run")).status == 409
+    assert (await post_form(client, "/schedules/clean-up/run")).status == 303
+    assert (await post_form(client, "/schedules/clean-up/run")).status == 409
 
 
 # Live parts

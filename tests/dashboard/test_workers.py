@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from board import Client, forget, form_token, own_origin
+from board import Client, forget, own_origin, page_text, post_form
 from floor_data import QUEUE, beat, claim, end_lease, fall_silent, submit
 
 from arqboard.protocol import Outcome, State
@@ -18,9 +18,7 @@ from arqboard_dashboard.worker_views import LeftJob, WorkersView
 
 async def text(client: Client, path: str, status: int = 200) -> str:
     await fresh(client)
-    answer = await client.get(path, headers={"Accept": "text/html"})
-    assert answer.status == status
-    return await answer.text()
+    return await page_text(client, path, status)
 
 
 async def fresh(client: Client) -> WorkersView:
@@ -29,11 +27,6 @@ async def fresh(client: Client) -> WorkersView:
     client.app[OVERVIEW].workers.expire()
     view: WorkersView = await client.app[WORKER_BOARD].all.again()
     return view
-
-
-async def post(client: Client, path: str, **headers: str) -> Any:
-    form = {"token": form_token(client)}
-    return await client.post(path, data=form, headers={"Origin": own_origin(client), **headers}, allow_redirects=False)
 
 
 async def left_of(client: Client, worker: str) -> dict[str, LeftJob]:
@@ -192,25 +185,25 @@ async def test_a_worker_that_takes_its_leave_is_not_lost(client: Client, command
 async def test_a_worker_is_drained_and_resumed_in_its_card(client: Client, commands: Commands, redis: Any) -> None:
     await beat(redis, commands, "w1")
     htmx = {"HX-Request": "true", "HX-Target": "article#worker-w1"}
-    said = await (await post(client, "/workers/w1/drain", **htmx)).text()
+    said = await (await post_form(client, "/workers/w1/drain", **htmx)).text()
     assert "<article" in said and "Drained" in said and "/workers/w1/resume" in said
     assert await redis.hget(commands.keys.worker("w1"), "draining") == b"1"
     htmx["HX-Target"] = "div#worker-page-w1"
-    said = await (await post(client, "/workers/w1/resume", **htmx)).text()
+    said = await (await post_form(client, "/workers/w1/resume", **htmx)).text()
     assert "<h1" in said and "/workers/w1/drain" in said and "hx-confirm" in said
 
 
 async def test_draining_without_javascript_comes_back(client: Client, commands: Commands, redis: Any) -> None:
     await beat(redis, commands, "w1")
-    answer = await post(client, "/workers/w1/drain", Referer=f"{own_origin(client)}/workers")
+    answer = await post_form(client, "/workers/w1/drain", Referer=f"{own_origin(client)}/workers")
     assert (answer.status, answer.headers["Location"]) == (303, "/workers")
-    answer = await post(client, "/workers/w1/resume")
+    answer = await post_form(client, "/workers/w1/resume")
     assert answer.headers["Location"] == "/workers/w1"
 
 
 @pytest.mark.parametrize("action", ["drain", "resume"])
 async def test_a_worker_that_nobody_knows_is_not_found(client: Client, action: str) -> None:
-    assert (await post(client, f"/workers/none/{action}")).status == 404
+    assert (await post_form(client, f"/workers/none/{action}")).status == 404
 
 
 # Live parts

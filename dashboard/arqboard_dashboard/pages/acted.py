@@ -6,9 +6,15 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from ..appkeys import OVERVIEW, RENDERER
 from ..links import url_part
 from ..place import base
 from .shell import see_other
+
+
+async def part(app: web.Application, partial: str, *, oob: bool = False, **values: object) -> str:
+    """A part of a page as it is now. Pushed (`oob`), it finds its place by itself."""
+    return app[RENDERER].part(partial, await app[OVERVIEW].look(), oob=oob, **values)
 
 
 def replaces(request: web.Request, prefix: str) -> bool:

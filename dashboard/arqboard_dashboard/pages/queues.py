@@ -6,7 +6,7 @@ from typing import cast
 
 from aiohttp import web
 
-from ..appkeys import COMMANDS, OVERVIEW, QUEUE_BOARD, RENDERER
+from ..appkeys import COMMANDS, QUEUE_BOARD
 from ..errors import BadInput
 from ..guard import text_of
 from ..language import gettext
@@ -14,7 +14,7 @@ from ..meters import Meter, some_name
 from ..parameters import bad_parameter, not_among
 from ..queue_views import SPANS, QueueRow, Span
 from ..submission import known_function
-from .acted import back, replaces
+from .acted import back, part, replaces
 from .shell import html_response, is_htmx, page
 
 
@@ -62,7 +62,7 @@ async def _shown(request: web.Request, name: str, flash: str) -> web.Response:
     if not is_htmx(request):
         return back(request, "queues", name, flash)
     partial = "queue_head" if replaces(request, "queue-head-") else "queue_row"
-    return html_response(await _part(request.app, partial, queue=await board.row(name)))
+    return html_response(await part(request.app, partial, queue=await board.row(name)))
 
 
 async def _functions_shown(request: web.Request, flash: str) -> web.Response:
@@ -81,22 +81,18 @@ def _span(text: str | None) -> Span:
 # Live parts
 
 
-async def _part(app: web.Application, partial: str, *, oob: bool = False, **values: object) -> str:
-    return app[RENDERER].part(partial, await app[OVERVIEW].look(), oob=oob, **values)
-
-
 async def _read_summary(app: web.Application, _: str) -> str:
-    return await _part(app, "queue_summary", oob=True, view=await app[QUEUE_BOARD].all.get())
+    return await part(app, "queue_summary", oob=True, view=await app[QUEUE_BOARD].all.get())
 
 
 async def _read_row(app: web.Application, name: str) -> str:
     row = await _row_or_none(app, name)
-    return await _part(app, "queue_row", oob=True, queue=row) if row else ""
+    return await part(app, "queue_row", oob=True, queue=row) if row else ""
 
 
 async def _read_head(app: web.Application, name: str) -> str:
     row = await _row_or_none(app, name)
-    return await _part(app, "queue_head", oob=True, queue=row) if row else ""
+    return await part(app, "queue_head", oob=True, queue=row) if row else ""
 
 
 async def _read_functions(app: web.Application, name: str) -> str:
@@ -105,17 +101,17 @@ async def _read_functions(app: web.Application, name: str) -> str:
 
 async def _functions(app: web.Application, name: str, *, oob: bool = False) -> str:
     functions = await app[QUEUE_BOARD].functions(name)
-    return await _part(app, "queue_functions", oob=oob, name=name, functions=functions)
+    return await part(app, "queue_functions", oob=oob, name=name, functions=functions)
 
 
 async def _read_workers(app: web.Application, name: str) -> str:
-    return await _part(app, "queue_workers", oob=True, name=name, workers=await app[QUEUE_BOARD].workers(name))
+    return await part(app, "queue_workers", oob=True, name=name, workers=await app[QUEUE_BOARD].workers(name))
 
 
 async def _read_charts(app: web.Application, key: str) -> str:
     span, _, name = key.partition("/")
     charts = await app[QUEUE_BOARD].charts(name, cast("Span", span))
-    return await _part(app, "queue_charts", oob=True, charts=charts)
+    return await part(app, "queue_charts", oob=True, charts=charts)
 
 
 async def _row_or_none(app: web.Application, name: str) -> QueueRow | None:

@@ -8,13 +8,13 @@ from arqboard.protocol import Unreadable
 from arqboard.protocol.errors import BadSchedule, ScheduleNotFound
 from arqboard.protocol.said import said_by
 
-from ..appkeys import OVERVIEW, RENDERER, SCHEDULE_BOARD, SCHEDULES
+from ..appkeys import SCHEDULE_BOARD, SCHEDULES
 from ..errors import Unreadable as UnreadableRecord
 from ..language import gettext
 from ..meters import Meter, some_name
 from ..place import base, job_page
 from ..schedule_views import ScheduleRow
-from .acted import back, replaces
+from .acted import back, part, replaces
 from .shell import html_response, is_htmx, page, see_other
 
 
@@ -58,7 +58,7 @@ async def delete(request: web.Request) -> web.Response:
     await request.app[SCHEDULES].remove(name)
     request.app[SCHEDULE_BOARD].all.expire()
     if is_htmx(request) and not replaces(request, "schedule-page-"):
-        return html_response(await _part(request.app, "schedule_gone", name=name))
+        return html_response(await part(request.app, "schedule_gone", name=name))
     return see_other(request, f"{base(request.app)}/schedules", "schedule_deleted")
 
 
@@ -68,7 +68,7 @@ async def _shown(request: web.Request, name: str, flash: str) -> web.Response:
     if not is_htmx(request):
         return back(request, "schedules", name, flash)
     if replaces(request, "schedule-page-"):
-        return html_response(await _part(request.app, "schedule_page", schedule=await _readable(request.app, name)))
+        return html_response(await part(request.app, "schedule_page", schedule=await _readable(request.app, name)))
     return html_response(await _row(request.app, await board.row(name)))
 
 
@@ -87,17 +87,13 @@ async def _row(app: web.Application, row: ScheduleRow | Unreadable | None, *, oo
     """Nothing where the schedule is gone: then the list is asked for anew."""
     if row is None:
         return ""
-    return await _part(
+    return await part(
         app, "schedule_row" if isinstance(row, ScheduleRow) else "schedule_unreadable", oob=oob, schedule=row
     )
 
 
-async def _part(app: web.Application, partial: str, *, oob: bool = False, **values: object) -> str:
-    return app[RENDERER].part(partial, await app[OVERVIEW].look(), oob=oob, **values)
-
-
 async def _read_summary(app: web.Application, _: str) -> str:
-    return await _part(app, "schedule_summary", oob=True, view=await app[SCHEDULE_BOARD].all.get())
+    return await part(app, "schedule_summary", oob=True, view=await app[SCHEDULE_BOARD].all.get())
 
 
 async def _read_row(app: web.Application, name: str) -> str:
@@ -106,7 +102,7 @@ async def _read_row(app: web.Application, name: str) -> str:
 
 async def _read_page(app: web.Application, name: str) -> str:
     try:
-        return await _part(app, "schedule_page", oob=True, schedule=await app[SCHEDULE_BOARD].page(name))
+        return await part(app, "schedule_page", oob=True, schedule=await app[SCHEDULE_BOARD].page(name))
     except (ScheduleNotFound, BadSchedule):
         return ""
 

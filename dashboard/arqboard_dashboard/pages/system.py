@@ -78,11 +78,12 @@ def _plain(value: Any) -> Any:
 def effective(settings: Settings) -> list[Setting]:
     """Settings that people ask about. Of secrets only that there are some."""
     ways = [name for name, secret in (("password", settings.password), ("token", settings.token)) if secret]
+    unprotected = gettext("nothing: it listens on this machine only")
     return [
         Setting("redis_url", settings.redis_shown),
         Setting("prefix", settings.prefix),
         Setting("base", settings.base or "/"),
-        Setting(gettext("protected by"), ", ".join(ways) or gettext("nothing: it listens on this machine only")),
+        Setting(gettext("protected by"), gettext(" and ").join(ways) or unprotected),
         Setting("session_hours", f"{settings.session_hours:g}"),
         Setting("allowed_hosts", ", ".join(settings.allowed_hosts) or gettext("this machine")),
         Setting("trusted_origins", ", ".join(settings.trusted_origins) or gettext("its own")),

@@ -6,12 +6,12 @@ from aiohttp import web
 
 from arqboard.protocol import WorkerNotFound
 
-from ..appkeys import COMMANDS, OVERVIEW, RENDERER, WORKER_BOARD
+from ..appkeys import COMMANDS, WORKER_BOARD
 from ..language import gettext
 from ..meters import Meter, some_name
 from ..parameters import name_of
 from ..worker_views import WorkerCard
-from .acted import back, replaces
+from .acted import back, part, replaces
 from .shell import html_response, is_htmx, page
 
 
@@ -47,30 +47,26 @@ async def _shown(request: web.Request, worker_id: str, flash: str) -> web.Respon
     if not is_htmx(request):
         return back(request, "workers", worker_id, flash)
     partial = "worker_page" if replaces(request, "worker-page-") else "worker_card"
-    return html_response(await _part(request.app, partial, worker=await board.card(worker_id)))
+    return html_response(await part(request.app, partial, worker=await board.card(worker_id)))
 
 
 # Live parts
 
 
-async def _part(app: web.Application, partial: str, *, oob: bool = False, **values: object) -> str:
-    return app[RENDERER].part(partial, await app[OVERVIEW].look(), oob=oob, **values)
-
-
 async def _read_summary(app: web.Application, queue: str) -> str:
-    return await _part(app, "worker_summary", oob=True, view=(await app[WORKER_BOARD].all.get()).of(queue))
+    return await part(app, "worker_summary", oob=True, view=(await app[WORKER_BOARD].all.get()).of(queue))
 
 
 async def _read_card(app: web.Application, worker_id: str) -> str:
     card = await _card_or_none(app, worker_id)
-    return await _part(app, "worker_card", oob=True, worker=card) if card else ""
+    return await part(app, "worker_card", oob=True, worker=card) if card else ""
 
 
 async def _read_page(app: web.Application, worker_id: str) -> str:
     card = await _card_or_none(app, worker_id)
     if card is None:
-        return await _part(app, "worker_gone", oob=True, worker_id=worker_id)
-    return await _part(app, "worker_page", oob=True, worker=card)
+        return await part(app, "worker_gone", oob=True, worker_id=worker_id)
+    return await part(app, "worker_page", oob=True, worker=card)
 
 
 async def _card_or_none(app: web.Application, worker_id: str) -> WorkerCard | None:
