@@ -96,7 +96,7 @@
   /* The log: the server says how long it is, this page fetches the lines it has not got, with its own filters */
 
   const MOST = 2000;
-  const log = { length: null, busy: false, follows: true };
+  const log = { length: null, of: null, busy: false, follows: true };
   const pane = () => one('.log[data-log]');
   const isAtEnd = el => el.scrollHeight - el.scrollTop - el.clientHeight < 24;
   function follow(on) {
@@ -108,13 +108,20 @@
     const label = one('span', button);
     label.textContent = on ? label.dataset.on : label.dataset.off;
   }
+  function empty(el, of) {   // another job was made under this id
+    log.of = of;
+    el.dataset.next = '0';
+    one('.older', el)?.remove();
+    one('#log-lines', el).replaceChildren();
+  }
   async function grow() {
     const length = one('[data-live^="log:"]'), el = pane();
     if (!length || !el || log.busy) return;
     const now = +length.dataset.v;
-    if (log.length === null) log.length = now;
+    if (log.length === null) Object.assign(log, { length: now, of: length.dataset.of });
     if (now === log.length) return;
     log.busy = true;
+    if (length.dataset.of !== log.of) empty(el, length.dataset.of);
     const newest = [...all('li[data-id]', el)].at(-1)?.dataset.id ?? '0';
     const after = later(newest, el.dataset.next || '0');
     const query = new URLSearchParams({ after, level: el.dataset.level, q: el.dataset.text });
@@ -122,7 +129,7 @@
       await htmx.ajax('GET', `${el.dataset.log}?${query}`, { target: '#log-lines', swap: 'beforeend' });
       log.length = now;
     } finally { log.busy = false; }
-    el.closest('.log-card').removeAttribute('data-empty');
+    el.closest('.log-card').toggleAttribute('data-empty', length.dataset.lines === '0');
     one('.none', el)?.toggleAttribute('hidden', all('li', el).length > 0);
     const lines = all('#log-lines > li', el);
     if (log.follows) for (const line of [...lines].slice(0, Math.max(0, lines.length - MOST))) line.remove();

@@ -30,9 +30,9 @@ from pydantic_settings import BaseSettings
 from waiting import eventually
 from yarl import URL
 
-from arqboard import create_worker, crontab, signature
+from arqboard import connect, create_worker, crontab, signature
 from arqboard.cli import main as worker_command
-from arqboard.protocol import Job, Outcome, Reader, State
+from arqboard.protocol import Job, Outcome, Query, Reader, State
 from arqboard.protocol.commands import Commands
 from arqboard.settings import ToolkitSettings
 from arqboard_dashboard.app import create_app
@@ -199,6 +199,21 @@ async def test_enqueue_is_a_program_of_a_plain_arq_client(
     )
     said, _ = await asyncio.wait_for(program.communicate(), 60)
     assert said.decode() == "25 files compressed\n"
+
+
+async def test_jobs_of_the_page_about_tasks_are_found_by_their_tags(
+    example: Example, start: Start, reader: Reader, redis_url: str
+) -> None:
+    tagged = example("tagged")
+    await start(tagged.WorkerSettings)
+
+    board = await connect(redis_url)
+    job = await tagged.import_now(42)
+
+    assert await job.result(timeout=10) == "orders of north"
+    await board.close()
+    for tag in ("import", "customer:42"):
+        assert [found.id for found in (await reader.page(Query(q=f"tag:{tag}"))).jobs] == [job.id]
 
 
 async def test_test_tasks_passes(example: Example, tmp_path: Path) -> None:
@@ -376,8 +391,8 @@ HEX, TIME = re.compile(r"[0-9a-f]{32}"), re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
 WORKER, BY_HAND = re.compile(r"[\w.-]+-\d+-[0-9a-f]{4}"), re.compile(r"run-[0-9a-f]{12}")
 #: What differs from run to run. Where it is there, it is only compared in kind.
 CHANGING = {
-    "rate", "left_seconds", "pid", "host", "lag_ms", "rss", "traceback", "version", "mean_ms", "p50_ms", "p95_ms",
-    "p99_ms", "ms",
+    "rate", "left_seconds", "pid", "host", "lag_ms", "rss", "traceback", "version", "arq", "python", "mean_ms",
+    "p50_ms", "p95_ms", "p99_ms", "ms",
 }  # fmt: skip
 EXCHANGE = re.compile(r"^```sh\n(curl .*?)^```\n(.*?)(?=^```sh|\Z)", re.DOTALL | re.MULTILINE)
 

@@ -33,7 +33,8 @@ Body = TypeVar("Body", bound=BaseModel)
 
 class NewJob(BaseModel):
     """The body of `POST /api/v1/jobs`. `defer_by` is in seconds; a higher `priority` (0 to 9) starts first; one job at
-    a time has a `unique_key`; `retry_of` links a job to the failed one that it stands in for; `timeout` is in seconds.
+    a time has a `unique_key`; `retry_of` links a job to the failed one that it stands in for; `timeout` is in seconds;
+    `tags` come beside those of the function.
     """
 
     model_config = ConfigDict(strict=True, extra="forbid")
@@ -49,17 +50,21 @@ class NewJob(BaseModel):
     retry_of: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     max_tries: Annotated[int, Field(ge=1, le=1000)] | None = None
     timeout: Annotated[float, Field(gt=0, le=MAX_DEFER)] | None = None
+    tags: list[str] = []
 
 
 async def submit(request: web.Request) -> web.Response:
     """Queue a job. With an `Idempotency-Key` a repeated request is answered with the first one's job."""
     wanted = await _new_job(request)
     info = await known_function(request.app, wanted.function)
-    options = await Options.of(request.app, info, queue=wanted.queue, job_id=wanted.job_id, defer_by=wanted.defer_by)
+    options = await Options.of(
+        request.app, info, queue=wanted.queue, job_id=wanted.job_id, defer_by=wanted.defer_by, tags=wanted.tags
+    )
     done = await submit_job(
         request.app[COMMANDS], info, wanted.args, wanted.kwargs, queue=options.queue, job_id=options.job_id,
         defer_by=options.defer_by, once=idempotency_key(request), source="api", priority=wanted.priority,
         unique_key=wanted.unique_key, retry_of=wanted.retry_of, max_tries=wanted.max_tries, timeout=wanted.timeout,
+        tags=options.tags,
     )  # fmt: skip
     state = State.DEFERRED if options.defer_by else State.QUEUED
     if not done.is_new:

@@ -162,7 +162,7 @@ async def _queue_for(app: web.Application, query: Query) -> tuple[str, bool]:
 async def _question(request: web.Request, form: BulkForm) -> QuestionView:
     total = await count(request.app[READER], form.wish.action, form.query)
     _, has_worker = await _queue_for(request.app, form.query)
-    is_exact = not form.query.search.is_scan
+    is_exact = not form.query.is_scan
     text = query_string(replace(form.query, after=None, before=None))
     return QuestionView(form.wish, form.query, text, total, is_exact, has_worker=has_worker)
 

@@ -11,6 +11,8 @@ from markupsafe import Markup, escape
 
 from arqboard.protocol import Attempt, ChunkCounts, Job, Outcome
 
+from .language import gettext
+
 #: Up to here each chunk is a numbered cell, above it a small square.
 MAX_CELLS = 600
 #: More chunks than this are not drawn one by one.
@@ -19,8 +21,6 @@ MAX_SQUARES = 10_000
 #: The colour of a chunk's mark, named after the job state it resembles.
 MARK_COLOURS = {"d": "succeeded", "r": "running", "f": "failed", "s": "aborted", ".": "queued"}
 _CELL = 10
-
-
 Value = TypeVar("Value")
 #: A part of a bar is at least so small a part of it wide.
 LEAST_SHARE = 150
@@ -29,27 +29,34 @@ LEAST_SHARE = 150
 def at_least_two(values: Sequence[Value]) -> Sequence[Value | float]:
     """What a line can be drawn through: no value is one along the foot, one value one at its height."""
     return (0, 0) if not values else (values[0], values[0]) if len(values) == 1 else values
-def sparkline(values: Sequence[float], colour: str) -> Markup:
-    """A line over a soft area, without axes. Decoration: the numbers stand beside it."""
-    width, height = 100, 28
-    top = max(values, default=0) * 1.08 or 1
+
+
+def sparkline(values: Sequence[float | None], colour: str) -> Markup:
+    """A line over a soft area, without axes; it is broken where there is no value. Decoration: the numbers stand
+    beside it."""
+    width, height, values = 100, 28, at_least_two(values)
+    top = max((value for value in values if value is not None), default=0) * 1.08 or 1
     step = width / max(len(values) - 1, 1)
-    points = "L".join(f"{n * step:.1f} {height - v * height / top:.1f}" for n, v in enumerate(values))
+    areas = lines = ""
+    for run in _runs(values, step):
+        points = "L".join(f"{x:.1f} {height - value * height / top:.1f}" for x, value in run)
+        areas += f"M{points}L{run[-1][0]:.4g} {height}L{run[0][0]:.4g} {height}Z"
+        lines += f"M{points}"
     return _svg(
         f'class="spark" viewBox="0 0 {width} {height}" preserveAspectRatio="none" aria-hidden="true"',
-        f'<path class="c-area c-{colour}" d="M{points}L{width} {height}L0 {height}Z"/>'
-        f'<path class="c-line c-{colour}" d="M{points}"/>',
+        f'<path class="c-area c-{colour}" d="{areas}"/><path class="c-line c-{colour}" d="{lines}"/>',
     )
 
 
-def meter(used: int, size: int) -> Markup:
-    """How many of a few slots are taken, as a row of squares; a plain bar from 17 slots on."""
-    cells: list[tuple[int, float, str]] = [(0, size * 10, "track"), (0, min(used, size) * 10, "running")]
-    if size <= 16:
-        cells = [(n * 10, 8.4, "running" if n < used else "track") for n in range(max(size, 1))]
-    body = "".join(f'<rect class="f-{colour}" x="{x}" width="{width:g}" height="12"/>' for x, width, colour in cells)
-    box = f"0 0 {max(size, 1) * 10} 12"
-    return _svg(f'class="spark meter" viewBox="{box}" preserveAspectRatio="none" aria-hidden="true"', body)
+def _runs(values: Sequence[float | None], step: float) -> Iterator[list[tuple[float, float]]]:
+    """Neighbours that have values, with their places. One alone is as wide as its place, so that it can be seen."""
+    for is_there, run in groupby(enumerate(values), key=lambda pair: pair[1] is not None):
+        points = [(n * step, value) for n, value in run if value is not None]
+        if len(points) == 1:
+            [(x, value)] = points
+            points = [(max(0, x - step / 2), value), (min(step * (len(values) - 1), x + step / 2), value)]
+        if is_there:
+            yield points
 
 
 def segbar(chunks: ChunkCounts, label: str) -> Markup:
@@ -67,13 +74,6 @@ def segbar(chunks: ChunkCounts, label: str) -> Markup:
     )
 
 
-def _segments(chunks: ChunkCounts) -> Iterator[tuple[str, int]]:
-    counts = (chunks.done, chunks.running, chunks.failed, chunks.skipped)
-    for colour, count in zip(("succeeded", "running", "failed", "aborted"), counts, strict=True):
-        if count:
-            yield colour, count
-
-
 def _widths(total: int, segments: Sequence[tuple[str, int]]) -> list[tuple[str, float]]:
     """One failed chunk among ten thousand is still seen, and the widest part makes room for it."""
     least = total / LEAST_SHARE
@@ -83,6 +83,13 @@ def _widths(total: int, segments: Sequence[tuple[str, int]]) -> list[tuple[str, 
         return wide
     widest = max(width for _, width in wide)
     return [(colour, width - over if width == widest else width) for colour, width in wide]
+
+
+def _segments(chunks: ChunkCounts) -> Iterator[tuple[str, int]]:
+    counts = (chunks.done, chunks.running, chunks.failed, chunks.skipped)
+    for colour, count in zip(("succeeded", "running", "failed", "aborted"), counts, strict=True):
+        if count:
+            yield colour, count
 
 
 def chunk_map(marks: str, total: int) -> Markup:
@@ -127,11 +134,12 @@ def chunk_words(marks: str, total: int) -> str:
     """The map in a sentence: how many are done, and which have failed."""
     shown = _shown_marks(marks, total)
     failed = [str(n) for n, mark in enumerate(shown, start=1) if mark == "f"]
-    words = f"{shown.count('d')} of {total} chunks done, {shown.count('r')} running"
-    if failed:
-        more = f" and {len(failed) - 10} more" if len(failed) > 10 else ""
-        words += f", failed: {', '.join(failed[:10])}{more}"
-    return words
+    said = gettext("%(done)s of %(total)s chunks done, %(running)s running")
+    words = said % {"done": shown.count("d"), "total": total, "running": shown.count("r")}
+    if not failed:
+        return words
+    words += gettext(", failed: %(numbers)s") % {"numbers": ", ".join(failed[:10])}
+    return words + (gettext(" and %(n)s more") % {"n": len(failed) - 10} if len(failed) > 10 else "")
 
 
 @dataclass(frozen=True, slots=True)

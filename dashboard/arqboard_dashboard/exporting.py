@@ -40,6 +40,7 @@ COLUMNS: dict[str, Callable[[Job], Any]] = {
     "result": lambda job: _json(job.result) if job.has_result else None,
     "source": lambda job: job.source,
     "workflow": lambda job: job.workflow,
+    "tags": lambda job: ", ".join(job.tags),
 }
 
 

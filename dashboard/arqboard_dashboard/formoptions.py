@@ -11,11 +11,12 @@ from typing import Any
 from aiohttp import web
 
 from arqboard.protocol import FunctionInfo
+from arqboard.protocol.tags import split
 
 from .appkeys import OVERVIEW
 from .errors import BadInput
 from .language import gettext
-from .submission import MAX_DEFER, Options, bad_option, check_defer, check_id, check_queue
+from .submission import MAX_DEFER, Options, bad_option, check_defer, check_id, check_queue, checked_tags
 
 MAX_PRIORITY, MAX_TRIES, MAX_UNIQUE = 9, 1000, 200
 #: A start that lies this little in the past is meant to be now.
@@ -96,6 +97,10 @@ async def _unique_key(_app: web.Application, _info: FunctionInfo, text: str | No
     return text
 
 
+async def _tags(_app: web.Application, info: FunctionInfo, text: str | None) -> tuple[str, ...]:
+    return checked_tags(info, split(text or ""))
+
+
 def _whole(name: str, text: str | None, low: int, high: int) -> int | None:
     if text is None:
         return None
@@ -115,6 +120,6 @@ def _number(text: str) -> float:
 _Reader = Callable[[web.Application, FunctionInfo, str | None], Awaitable[Any]]
 _READERS: Mapping[str, _Reader] = {
     "queue": _queue, "defer_by": _defer_by, "run_at": _run_at, "priority": _priority, "max_tries": _max_tries,
-    "timeout": _timeout, "job_id": _job_id, "unique_key": _unique_key,
+    "timeout": _timeout, "job_id": _job_id, "unique_key": _unique_key, "tags": _tags,
 }  # fmt: skip
 NAMES = tuple(_READERS)

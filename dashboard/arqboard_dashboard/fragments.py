@@ -14,6 +14,7 @@ from arqboard.protocol.listing import FOREVER, MAX_PAGE, Sort
 from arqboard.protocol.search import parse as parse_search
 
 from .frames import Fragment
+from .job_views import log_version
 from .language import ENGLISH, speaking
 from .meters import all_meters
 from .render import WIDGETS
@@ -267,5 +268,5 @@ def _is_known(kind: str, job: Job | Unreadable | None, known: Mapping[str, Fragm
 def _version(kind: str, job: Job) -> int:
     """What a fragment's version is: most change with every change of the job, some with fewer."""
     if kind == "log":
-        return job.log_lines
+        return log_version(job)
     return job.version if kind in _BY_VERSION else job.position

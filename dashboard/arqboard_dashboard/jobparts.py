@@ -1,8 +1,10 @@
-"""Live parts of the list of jobs: tiles by window (`kpis:6h`), charts by window and function (`charts:1h/resize`)."""
+"""Live parts of the list of jobs: tiles by window (`kpis:6h`), charts by window and function (`charts:1h/resize`) or
+queue (`charts:1h@media`)."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 
 from aiohttp import web
 
@@ -10,6 +12,8 @@ from .appkeys import OVERVIEW, RENDERER
 from .meters import Meter
 from .parameters import MAX_NAME
 from .trends import DEFAULT, WINDOWS, Window
+
+_CHARTS = re.compile(r"(\w+)(?:([/@])(.+))?", re.DOTALL)
 
 
 def window_named(name: str) -> Window:
@@ -19,12 +23,15 @@ def window_named(name: str) -> Window:
     return WINDOWS[name or DEFAULT]
 
 
-def charts_named(name: str) -> tuple[Window, str | None]:
-    """The window and the function of charts. Raises ValueError."""
-    window, slash, function = name.partition("/")
-    if window not in WINDOWS or bool(slash) != bool(function) or len(function) > MAX_NAME:
+def charts_named(name: str) -> tuple[Window, str | None, str | None]:
+    """The window of charts, and their function or their queue. Raises ValueError."""
+    found = _CHARTS.fullmatch(name)
+    if not found or found[1] not in WINDOWS or len(found[3] or "") > MAX_NAME:
         raise ValueError("there are no such charts")
-    return WINDOWS[window], function or None
+    window, of = WINDOWS[found[1]], found[3]
+    if found[2] == "@" and not window.counts_queues:
+        raise ValueError("queues are not counted for so long")
+    return window, of if found[2] == "/" else None, of if found[2] == "@" else None
 
 
 async def read_kpis(app: web.Application, name: str) -> str:
@@ -36,8 +43,8 @@ async def read_kpis(app: web.Application, name: str) -> str:
 
 async def read_charts(app: web.Application, name: str) -> str:
     """Both charts, as they are now."""
-    overview, (window, function) = app[OVERVIEW], charts_named(name)
-    look, trend = await asyncio.gather(overview.look(), overview.trends.get(window, function))
+    overview, (window, function, queue) = app[OVERVIEW], charts_named(name)
+    look, trend = await asyncio.gather(overview.look(), overview.trends.get(window, function, queue))
     return app[RENDERER].part("charts", look, oob=True, trend=trend)
 
 

@@ -25,7 +25,7 @@ class JobsView:
     overall: Trend
     """of all functions, for the tiles"""
     trend: Trend
-    """of the function that is asked for, for the charts"""
+    """of the function or the queue that is asked for, for the charts"""
     window: str
     """as it is in addresses: "" for the usual one"""
     functions: list[str]
@@ -38,6 +38,16 @@ class JobsView:
     problem: SearchError | None = None
     saved: list[SavedView] = field(default_factory=list[SavedView])
     bulks: BulksView = field(default_factory=BulksView)
+
+    @property
+    def charts_of_all_queues(self) -> bool:
+        """A queue is asked for that the charts can't follow."""
+        return self.query.queue is not None and self.trend.queue is None
+
+    @property
+    def charts_without_search(self) -> bool:
+        """A search is on, which is not counted."""
+        return self.page is not None and self.query.search.is_scan
 
     @property
     def is_first(self) -> bool:

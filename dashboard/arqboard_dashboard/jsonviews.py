@@ -47,6 +47,7 @@ def job_json(app: web.Application, job: Job | Unreadable, attempts: Sequence[Att
         "abort_requested": iso(job.abort_requested),
         "paused": iso(job.paused),
         "priority": job.priority,
+        "tags": list(job.tags),
         "workflow": job.workflow or None,
         "parent": job.parent or None,
         "retry_of": job.retry_of or None,
@@ -144,6 +145,7 @@ def function_json(info: FunctionInfo, paused: int | None = None) -> Json:
         "run_in": info.run_in,
         "expires": info.expires,
         "ignore_result": info.ignore_result,
+        "tags": info.tags,
         "paused": iso(paused),
     }
 
@@ -188,6 +190,9 @@ def worker_json(worker: WorkerInfo) -> Json:
         "done": worker.done,
         "failed": worker.failed,
         "version": worker.version,
+        "arq": worker.arq,
+        "python": worker.python,
+        "release": worker.release or None,
         "lag_ms": worker.lag_ms,
         "rss": worker.rss,
     }

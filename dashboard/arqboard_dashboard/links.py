@@ -48,6 +48,11 @@ def job_api_url(look: Look, job_id: str) -> str:
     return f"{look.base}/api/v1/jobs/{url_part(job_id)}"
 
 
+def tag_url(look: Look, tag: str) -> str:
+    """The list of the jobs that have a tag, which needs no quotes."""
+    return list_url(look, Query(q=f"tag:{tag}"))
+
+
 def artefact_url(look: Look, job_id: str, number: int) -> str:
     """Where the bytes of an artefact are."""
     return f"{job_api_url(look, job_id)}/artefacts/{number}"

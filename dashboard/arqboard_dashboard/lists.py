@@ -142,5 +142,5 @@ class Lists:
 def _split(keys: Sequence[str]) -> tuple[dict[str, Query], dict[str, Query]]:
     """Lists that an index answers, and searches."""
     queries = {key: parse_query(key.partition(":")[2]) for key in keys}
-    plain = {key: query for key, query in queries.items() if not query.search.is_scan}
+    plain = {key: query for key, query in queries.items() if not query.is_scan}
     return plain, {key: query for key, query in queries.items() if key not in plain}

@@ -51,7 +51,14 @@ def option_fields(
         option(
             "unique_key", "Unique key", "text", placeholder=gettext("none"), hint=gettext("One job at a time has it.")
         ),
+        option("tags", "Tags", "text", placeholder=gettext("none"), hint=_tags_hint(info)),
     ]
+
+
+def _tags_hint(info: FunctionInfo) -> str:
+    if not info.tags:
+        return gettext("With commas between them.")
+    return gettext("Beside those of the task: %(tags)s") % {"tags": ", ".join(info.tags)}
 
 
 def _range(low: int, high: int) -> dict[str, Any]:

@@ -18,7 +18,7 @@ __all__ = ["EMPTY_SIDE", "Fresh", "Overview"]
 
 
 class Overview:
-    """Functions, queues, workers, counts and the clock of Redis."""
+    """Functions, queues, workers, counts, tags and the clock of Redis."""
 
     def __init__(
         self,
@@ -37,6 +37,7 @@ class Overview:
         self.queues: Fresh[list[QueueInfo]] = Fresh(reader.queues)
         self.workers: Fresh[list[WorkerInfo]] = Fresh(reader.workers)
         self.counts: Fresh[dict[State, int]] = Fresh(reader.counts)
+        self.tags: Fresh[list[str]] = Fresh(reader.tags)
         self.side = Fresh(self._side)
         self.kpis = Fresh(self._kpis)
         self.trends = Trends(reader)

@@ -13,7 +13,7 @@ from arqboard.protocol.payload import REDACTED, is_secret
 from .inputs import as_text, input_of
 
 #: Options that a link may carry: an id or a start that has passed would only be refused.
-LINKED_OPTIONS = frozenset({"queue", "defer_by", "priority", "max_tries", "timeout", "unique_key"})
+LINKED_OPTIONS = frozenset({"queue", "defer_by", "priority", "max_tries", "timeout", "unique_key", "tags"})
 _CUT = re.compile(r"… \(\d+ more characters\)$|^… \d+ more$|^…$")
 #: What a preview shows of a date, because JSON has none.
 _DATE_REPR = re.compile(r"datetime\.(?:date|datetime|time)\(([\d, ]+)\)")
@@ -70,6 +70,8 @@ def _options(info: FunctionInfo, job: Job) -> dict[str, str]:
         options["opt.max_tries"] = str(job.max_tries)
     if job.timeout and job.timeout != info.timeout:
         options["opt.timeout"] = f"{job.timeout:g}"
+    if own := [tag for tag in job.tags if tag not in info.tags]:
+        options["opt.tags"] = ", ".join(own)
     return options
 
 

@@ -77,7 +77,7 @@ class Renderer:
         return self._render("artefacts", look, oob, job=job, artefacts=artefacts)
 
     def log(self, job: Job, look: Look, *, oob: bool = False) -> str:
-        """How long its log is; pages fetch the lines that are new to them. Version `job.log_lines`."""
+        """How long its log is; pages fetch the lines that are new to them. Version `log_version(job)`."""
         return self._render("log", look, oob, job=job)
 
     def widget(self, job: Job | None, show: str, look: Look, *, oob: bool = False) -> str:

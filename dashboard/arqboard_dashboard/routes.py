@@ -17,6 +17,7 @@ from . import (
     metrics,
     stats,
     steering_api,
+    views_api,
     widget_live,
     workflows_api,
 )
@@ -29,8 +30,8 @@ from .pages import (
     keys,
     new,
     palette,
-    preferences,
     patterns,
+    preferences,
     queues,
     savedviews,
     schedules,
@@ -113,11 +114,11 @@ ROUTES = [
     web.get("/palette", palette.palette),
     web.get("/preferences", preferences.preferences),
     web.post("/preferences", preferences.choose),
+    # Only with ARQBOARD_DEVELOPMENT
+    web.get("/patterns", patterns.patterns),
     # Programs
     web.post("/api/v1/jobs", api.submit),
     web.get("/api/v1/jobs", api.jobs),
-    # Only with ARQBOARD_DEVELOPMENT
-    web.get("/patterns", patterns.patterns),
     web.get("/api/v1/jobs/{id}", api.job),
     web.delete("/api/v1/jobs/{id}", api.delete),
     web.post("/api/v1/jobs/{id}/retry", api.retry),
@@ -163,6 +164,9 @@ ROUTES = [
     web.get("/api/v1/failures/{name}", failures_api.failure),
     web.post("/api/v1/failures/{name}/retry", failures_api.retry),
     web.post("/api/v1/failures/{name}/delete", failures_api.delete),
+    web.get("/api/v1/views", views_api.views),
+    web.post("/api/v1/views", views_api.save),
+    web.delete("/api/v1/views/{name}", views_api.delete),
     web.get("/api/v1/system", system.system_json),
     web.get("/api/v1/stats", stats.stats),
     web.post("/api/v1/deploys", stats.deploy),

@@ -122,7 +122,7 @@ def quoted(text: str) -> str:
 
 def _given(options: Options) -> dict[str, Any]:
     names = ("queue", "job_id", "defer_by", "priority", "unique_key", "max_tries", "timeout")
-    values = {name: getattr(options, name) for name in names}
+    values = {**{name: getattr(options, name) for name in names}, "tags": list(options.tags) or None}
     return {name: _rounded(value) for name, value in values.items() if value is not None}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -11,11 +12,13 @@ from aiohttp import web
 
 from arqboard.protocol import FunctionInfo
 from arqboard.protocol.keys import ArqKeys
+from arqboard.protocol.said import said_by
+from arqboard.protocol.tags import tags_of
 from arqboard.submitting import find_function
 
 from .appkeys import OVERVIEW
 from .errors import BadInput
-from .language import gettext
+from .language import gettext, translated
 
 #: A year, the longest that a start may lie ahead.
 MAX_DEFER = 366 * 86_400
@@ -42,6 +45,8 @@ class Options:
     unique_key: str | None = None
     max_tries: int | None = None
     timeout: float | None = None
+    tags: tuple[str, ...] = ()
+    """beside those of the function"""
 
     @classmethod
     async def of(
@@ -52,12 +57,13 @@ class Options:
         queue: str | None,
         job_id: str | None,
         defer_by: float | None,
+        tags: Sequence[str] = (),
     ) -> Self:
         """What only a request can have wrong; the rest is in the model of its body. Raises BadInput."""
         check_id(job_id)
         check_defer(defer_by)
         await check_queue(app, info, queue)
-        return cls(queue, job_id, defer_by)
+        return cls(queue, job_id, defer_by, tags=checked_tags(info, tags))
 
 
 def check_id(job_id: str | None) -> None:
@@ -83,6 +89,14 @@ async def check_queue(app: web.Application, info: FunctionInfo, queue: str | Non
             there_are = ", ".join(names) or ArqKeys.default_queue
             wrong = gettext('There is no queue "%(name)s", but %(names)s.') % {"name": queue[:60], "names": there_are}
             raise bad_option("queue", wrong)
+
+
+def checked_tags(info: FunctionInfo, tags: Sequence[str]) -> tuple[str, ...]:
+    """Those that come beside the function's own; all together there may be only so many. Raises BadInput."""
+    try:
+        return tags_of([*info.tags, *tags])[len(info.tags) :]
+    except ValueError as error:
+        raise bad_option("tags", f"{translated(said_by(error))}.") from None
 
 
 def bad_option(field: str, message: str) -> BadInput:

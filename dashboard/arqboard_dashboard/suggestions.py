@@ -25,6 +25,7 @@ HINTS: Final[Mapping[str, str]] = {
     "queue": N_("the queue"),
     "state": N_("one or several states, with commas"),
     "worker": N_("the worker that has it"),
+    "tag": N_("a tag that jobs were given"),
     "id": N_("the job's id, * for any text"),
     "error": N_("words of the error, or its type"),
     "took": N_("how long it ran: >10s, <500ms"),
@@ -90,7 +91,7 @@ async def _names(app: web.Application, part: str) -> list[Suggestion]:
     if not part:
         return []
     found: list[Suggestion] = []
-    for name in ("fn", "queue", "worker"):
+    for name in ("fn", "queue", "worker", "tag"):
         for text, hint in await _values(app, name, part):
             term = str(Term(name, (text,)))
             found.append(Suggestion(term, term, hint))
@@ -129,6 +130,10 @@ async def _workers(app: web.Application) -> Iterable[tuple[str, str]]:
     return [(worker.id, gettext(HINTS["worker"])) for worker in await app[OVERVIEW].workers.get()]
 
 
+async def _tags(app: web.Application) -> Iterable[tuple[str, str]]:
+    return [(tag, gettext(HINTS["tag"])) for tag in await app[OVERVIEW].tags.get()]
+
+
 async def _errors(app: web.Application) -> Iterable[tuple[str, str]]:
     """Types of exceptions of the last days, the most frequent first."""
     errors = (await app[OVERVIEW].trends.get(WINDOWS["7d"])).total.errors
@@ -136,5 +141,5 @@ async def _errors(app: web.Application) -> Iterable[tuple[str, str]]:
 
 
 _READ: Final[Mapping[str, Callable[[web.Application], Coroutine[Any, Any, Iterable[tuple[str, str]]]]]] = {
-    "fn": _functions, "queue": _queues, "worker": _workers, "error": _errors,
+    "fn": _functions, "queue": _queues, "worker": _workers, "tag": _tags, "error": _errors,
 }  # fmt: skip

@@ -18,11 +18,22 @@ from arqboard.protocol.said import said_by
 
 from . import charts, floor, formats
 from .failures_views import WINDOWS, heat
-from .job_views import chunk_legend
+from .job_views import chunk_legend, log_version
 from .jobwords import JOB_FIGURES, JOB_WORDS
 from .jsontree import json_text, json_tree
 from .language import N_, cached_by_language, gettext, ngettext, npgettext, pgettext, spoken, translated
-from .links import artefact_url, dom_id, job_api_url, job_url, list_url, log_query, query_string, root_id, url_part
+from .links import (
+    artefact_url,
+    dom_id,
+    job_api_url,
+    job_url,
+    list_url,
+    log_query,
+    query_string,
+    root_id,
+    tag_url,
+    url_part,
+)
 from .navigation import PLACES
 from .tiles import Tiles, busy_share, used_slots
 from .timecharts import TIMECHARTS
@@ -168,10 +179,11 @@ GLOBALS: dict[str, Any] = {
     **floor.GLOBALS,
     "oob": False, "State": State, "shown_state": shown_state, "badge_state": badge_state, "percent_of": percent_of,
     "called": called, "used_slots": used_slots, "job_url": job_url, "list_url": list_url, "root_id": root_id,
+    "tag_url": tag_url, "log_version": log_version,
     "job_api_url": job_api_url, "artefact_url": artefact_url,
     "N_": N_, "spoken": spoken, "words_json": words_json,
     "WINDOWS": WINDOWS, "heat": heat,
-    "PLACES": PLACES, "moment": moment, "tiles": Tiles, "sparkline": charts.sparkline, "meter": charts.meter,
+    "PLACES": PLACES, "moment": moment, "tiles": Tiles, "sparkline": charts.sparkline,
     **WORKFLOW_VIEWS, "busy_share": busy_share, **TIMECHARTS, **JOB_WORDS,
     "segbar": charts.segbar,
     "chunk_map": charts.chunk_map, "chunk_columns": charts.chunk_columns, "chunk_words": charts.chunk_words,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from arqboard.protocol import Counts, percentile
 
 from .trends import Trend
-from .views import Side
+from .views import Kpis, Side
 
 #: A change of less than this is none: 1 is one percent, or one percent point.
 SMALLEST_CHANGE = 1.0
@@ -26,13 +27,15 @@ class Change:
 class Tiles:
     """What the tiles over the list show of a window, and how it was before."""
 
-    def __init__(self, trend: Trend) -> None:
+    def __init__(self, trend: Trend, kpis: Kpis) -> None:
         now, before = trend.total, trend.before
         counts = [bucket.counts for bucket in trend.buckets]
         self.ended, self.failed, self.retried = now.ended, now.failed, now.retried
         self.ended_line = [c.ended for c in counts]
         self.failed_line = [c.failed for c in counts]
         self.wait_line = [percentile(c.wait, 0.95) or 0.0 for c in counts]
+        self.running_line = _gauged([g.running if g else None for g in trend.gauges], kpis.running)
+        self.queued_line = _gauged([g.queued if g else None for g in trend.gauges], kpis.queued)
         self.rate, self.per = _readable(now.ended / max(trend.elapsed_minutes, 0.5))
         self.rate_change = _relative(now.ended / max(trend.elapsed_minutes, 0.5), before.ended / trend.minutes_before)
         self.failed_share, self.failed_before = _share(now), _share(before)
@@ -44,6 +47,11 @@ class Tiles:
 def busy_share(busy: int, slots: int) -> float:
     """How much of all slots is taken, in percent."""
     return 100 * busy / slots if slots else 0.0
+
+
+def _gauged(highest: Sequence[int | None], now: int) -> list[int | None]:
+    """By bucket, of which the open one knows at least what is so now. None where nobody has looked."""
+    return [*highest[:-1], max(now, (highest[-1] if highest else None) or 0)]
 
 
 def _readable(per_minute: float) -> tuple[float, Literal["min", "h"]]:

@@ -7,15 +7,17 @@ read again.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final
 
 from arqboard.protocol import Counts, Deploy, Reader, StatsBucket
+from arqboard.protocol.gauges import Gauge
 from arqboard.protocol.stats import EMPTY, MAX_BUCKETS, STEP_SECONDS, Step
 
 from .fresh import Fresh
+from .gauges import GaugeHistory
 
 MINUTE: Final = 60_000
 #: Windows of functions that are remembered.
@@ -41,6 +43,11 @@ class Window:
     @property
     def length_ms(self) -> int:
         return self.count * self.bucket_ms
+
+    @property
+    def counts_queues(self) -> bool:
+        """What happened in one queue is counted by the minute, and known for a day."""
+        return self.step == "minute"
 
     def first(self, now: int) -> int:
         """When the first bucket begins; the last one is open now."""
@@ -74,11 +81,20 @@ class Trend:
     total: Counts
     before: Counts
     deploys: list[Deploy]
+    queue: str | None = None
+    gauges: Sequence[Gauge | None] = ()
+    """of all jobs, by bucket; None where no worker lived to look"""
+
+    @property
+    def of(self) -> str:
+        """The function or the queue that it is of; "" for all."""
+        return self.function or self.queue or ""
 
     @property
     def name(self) -> str:
         """What charts of it are watched as."""
-        return self.window.name + (f"/{self.function}" if self.function else "")
+        mark = "/" if self.function else "@" if self.queue else ""
+        return f"{self.window.name}{mark}{self.of}"
 
     @property
     def elapsed_minutes(self) -> float:
@@ -92,7 +108,7 @@ class Trend:
 
 @dataclass(slots=True)
 class _Known:
-    """What has been read of one window of one function."""
+    """What has been read of one window of one function or queue."""
 
     closed: dict[int, Counts] = field(default_factory=dict[int, Counts])
     """by the time at which a bucket begins"""
@@ -100,20 +116,26 @@ class _Known:
     before: Counts = EMPTY
 
 
+#: Of what a trend is: window, function, queue.
+Of = tuple[str, str | None, str | None]
+
+
 class Trends:
-    """Trends by window and function, each read once for all who look."""
+    """Trends by window and function or queue, each read once for all who look."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
-        self._fresh: OrderedDict[tuple[str, str | None], Fresh[Trend]] = OrderedDict()
-        self._known: dict[tuple[str, str | None], _Known] = {}
+        self._fresh: OrderedDict[Of, Fresh[Trend]] = OrderedDict()
+        self._known: dict[Of, _Known] = {}
+        self._gauges = GaugeHistory(reader)
         self._epoch = ""
 
-    async def get(self, window: Window, function: str | None = None) -> Trend:
-        key = (window.name, function)
+    async def get(self, window: Window, function: str | None = None, queue: str | None = None) -> Trend:
+        """Of all jobs, of a function, or, in a window that `counts_queues`, of a queue."""
+        key = (window.name, function, queue)
         fresh = self._fresh.pop(key, None)
         if fresh is None:
-            fresh = Fresh(lambda: self._read(window, function), FRESH_SECONDS)
+            fresh = Fresh(lambda: self._read(window, function, queue), FRESH_SECONDS)
         self._fresh[key] = fresh
         while len(self._fresh) > MAX_TRENDS:
             old, _ = self._fresh.popitem(last=False)
@@ -125,17 +147,18 @@ class Trends:
         for fresh in self._fresh.values():
             fresh.expire()
 
-    async def _read(self, window: Window, function: str | None) -> Trend:
+    async def _read(self, window: Window, function: str | None, queue: str | None) -> Trend:
         await self._follow_epoch()
         now = await self._reader.now_ms()
         first = window.first(now)
-        known = self._known.setdefault((window.name, function), _Known())
-        buckets = await self._buckets(window, function, known, first, now)
-        if known.before_first != first:
+        known = self._known.setdefault((window.name, function, queue), _Known())
+        buckets = await self._buckets(window, function, queue, known, first, now)
+        if known.before_first != first and queue is None:
             known.before_first, known.before = first, await self._before(window, function, first)
         deploys = await self._reader.deploys(first)
         total = sum((bucket.counts for bucket in buckets if bucket.counts is not EMPTY), EMPTY)
-        return Trend(window, function, now, buckets, total, known.before, deploys)
+        gauges = [] if function or queue else await self._gauges.buckets(first, window.bucket_ms, now)
+        return Trend(window, function, now, buckets, total, known.before, deploys, queue, gauges)
 
     async def _follow_epoch(self) -> None:
         """In another database other things have happened."""
@@ -143,12 +166,15 @@ class Trends:
         if epoch != self._epoch:
             self._epoch = epoch
             self._known.clear()
+            self._gauges.forget()
 
     async def _buckets(
-        self, window: Window, function: str | None, known: _Known, first: int, now: int
+        self, window: Window, function: str | None, queue: str | None, known: _Known, first: int, now: int
     ) -> list[StatsBucket]:
         since = max(first, max(known.closed, default=first - window.bucket_ms) + window.bucket_ms)
-        counted = await self._counted(window, function, since, now)
+        counted = await (
+            self._in_queue(window, queue, since, now) if queue else self._counted(window, function, since, now)
+        )
         times = range(first, first + window.length_ms, window.bucket_ms)
         found = {time: known.closed.get(time) or counted.get(time, EMPTY) for time in times}
         # a verb may still count in the minute that has just ended, so the bucket before the open one is not closed yet
@@ -166,6 +192,14 @@ class Trends:
                 time = bucket.time // window.bucket_ms * window.bucket_ms
                 if bucket.counts is not EMPTY:
                     counted[time] = counted.get(time, EMPTY) + bucket.counts
+        return counted
+
+    async def _in_queue(self, window: Window, queue: str, since: int, now: int) -> dict[int, Counts]:
+        """The same of a queue, which is counted by the minute."""
+        counted: dict[int, Counts] = {}
+        for minute, counts in (await self._reader.queue_counts(queue, since, now)).items():
+            time = minute * MINUTE // window.bucket_ms * window.bucket_ms
+            counted[time] = counted.get(time, EMPTY) + counts
         return counted
 
     async def _before(self, window: Window, function: str | None, first: int) -> Counts:

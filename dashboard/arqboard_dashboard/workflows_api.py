@@ -103,12 +103,13 @@ async def delete(request: web.Request) -> web.Response:
 async def _begun(request: web.Request, spec: dict[str, Any]) -> Submitted:
     overview, commands = request.app[OVERVIEW], request.app[COMMANDS]
     name, on_error = _named(spec.pop("name", "")), spec.pop("on_error", "stop")
+    tags = spec.pop("tags", [])
     functions, queues = await overview.functions.get(), _names(await overview.queues.get())
 
     async def attempt() -> Submitted:
         return await begin_workflow(
             commands, functions, spec, queues=queues, name=name, on_error=on_error, source="api",
-            once=idempotency_key(request) or "",
+            once=idempotency_key(request) or "", tags=tags,
         )  # fmt: skip
 
     try:

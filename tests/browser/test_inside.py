@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import Page, expect
 
-from arqboard.protocol import State
+from arqboard.protocol import ArqKeys, State
+from arqboard.submitting import find_function, submit
 
 from .conftest import Site, go_live
 
@@ -54,3 +55,26 @@ async def test_phases_move_and_an_artefact_is_downloaded(page: Page, site: Site)
     site.stage.steps.put_nowait(0)
     await site.in_state(job_id, State.SUCCEEDED)
     await expect(steps.locator(".st-succeeded")).to_have_count(2)
+
+
+async def test_the_log_of_a_job_made_anew_under_the_same_id_takes_the_place_of_the_old_one(
+    page: Page, site: Site
+) -> None:
+    info = find_function(await site.reader.functions(), "open_chunks")
+    await submit(site.commands, info, [], {"total": 3}, job_id="same")
+    for number in range(3):
+        site.stage.steps.put_nowait(number)
+    await site.in_state("same", State.SUCCEEDED)
+    await go_live(page, site.url("/jobs/same"))
+    lines = page.locator("#log-lines > li")
+    await expect(lines).to_have_count(3)
+
+    await site.redis.delete(ArqKeys.result("same"))
+    await submit(site.commands, info, [], {"total": 2}, job_id="same")
+    site.stage.steps.put_nowait(0)
+
+    await expect(lines).to_have_count(1)
+    await expect(page.locator("[data-live='log:same']")).to_have_text("1 line")
+    site.stage.steps.put_nowait(0)
+    await expect(lines).to_have_count(2)
+    await site.in_state("same", State.SUCCEEDED)

@@ -96,7 +96,7 @@ SHAPE: dict[str, Any] = {
         "chunks": {"done": int, "failed": int, "running": int, "skipped": int, "waiting": int, "total": int},
     },
     "times": {"enqueued": str, "run_at": str, "started": (str, type(None)), "ended": (str, type(None))},
-    "error": (dict, type(None)), "attempts": list, "paused": (str, type(None)), "priority": int,
+    "error": (dict, type(None)), "attempts": list, "paused": (str, type(None)), "priority": int, "tags": list,
     "workflow": (str, type(None)), "parent": (str, type(None)), "retry_of": (str, type(None)),
     "retried_as": (str, type(None)), "phases": list,
     "log_lines": int, "artefacts": int,
@@ -555,3 +555,28 @@ async def test_a_state_filter_takes_every_state(make_client: MakeClient) -> None
     client = await make_client()
     for state in State:
         assert (await client.get(JOBS, params={"state": state.value})).status == 200
+
+
+async def test_a_job_is_submitted_with_tags_and_listed_by_them(client: Client) -> None:
+    body = {"function": "nothing", "tags": ["import", "customer:42"]}
+    job_id = (await (await client.post("/api/v1/jobs", json=body)).json())["id"]
+    found = await (await client.get("/api/v1/jobs", params={"q": "tag:customer:42"})).json()
+    assert [(job["id"], job["tags"]) for job in found["jobs"]] == [(job_id, ["import", "customer:42"])]
+    assert found["looked"] is None
+
+
+@pytest.mark.parametrize("tags", ["import", [5], ["two words"], [str(n) for n in range(11)]])
+async def test_tags_that_are_none_are_named(client: Client, tags: Any) -> None:
+    answer = await client.post("/api/v1/jobs", json={"function": "nothing", "tags": tags})
+    assert answer.status == 422
+    assert (await answer.json())["error"]["field"].startswith("tags")
+
+
+async def test_a_worker_tells_its_versions(client: Client, redis: Any, keys: Keys) -> None:
+    now = int((await redis.time())[0]) * 1000
+    record = {"host": "h", "pid": 1, "queue": "q", "slots": 1, "running": "[]", "functions": "[]", "started": now}
+    await redis.hset(keys.worker("w1"), mapping={**record, "version": "0.1.0", "arq": "0.28.0", "python": "3.13.1"})
+    await redis.zadd(keys.workers, {"w1": now})
+    [worker] = (await (await client.get("/api/v1/workers")).json())["workers"]
+    versions = [worker[name] for name in ("version", "arq", "python", "release")]
+    assert versions == ["0.1.0", "0.28.0", "3.13.1", None]

@@ -224,11 +224,44 @@ async def test_charts_are_of_the_function_that_is_asked_for(client: Client, comm
     assert "0 done, 0 retried, 5 failed" in await show(client)
 
 
-async def test_charts_of_a_queue_say_that_they_are_of_all_queues(client: Client, commands: Commands) -> None:
+async def test_charts_are_of_the_queue_that_is_asked_for(client: Client, commands: Commands) -> None:
+    await put(commands, 2)
+    await fail_all(commands)
+    await forget(client)
+
+    page = await show(client, queue=QUEUE)
+    assert f'data-live="charts:1h@{QUEUE}"' in page
+    assert "0 done, 0 retried, 2 failed" in page
+    assert "The charts" not in page
+    assert "0 done, 0 retried, 0 failed" in await show(client, queue="elsewhere")
+
+
+async def test_charts_say_what_they_can_not_follow(client: Client, commands: Commands) -> None:
     await put(commands, 1)
 
-    assert "of all queues" in await show(client, queue=QUEUE)
-    assert "of all queues" not in await show(client)
+    assert "by queue is counted for a day" in await show(client, queue=QUEUE, window="7d")
+    both = await show(client, queue=QUEUE, function="resize")
+    assert "counted by function or by queue, not by both" in both
+    assert 'data-live="charts:1h/resize"' in both
+    assert "do not follow the search" in await show(client, q="tag:import")
+    for plain in ({}, {"q": "since:1h"}, {"state": "queued"}):
+        assert "The charts" not in await show(client, **plain)
+
+
+async def test_a_tag_in_a_row_leads_to_the_jobs_that_have_it(client: Client, commands: Commands) -> None:
+    tags = ("import", "customer:42", "nightly", "eu")
+    await commands.submit(Submission("resize", QUEUE, b"p", job_id="j1", tags=tags))
+    await commands.submit(Submission("resize", QUEUE, b"p", job_id="plain"))
+
+    page = await show(client)
+
+    assert re.findall(r'class="tag jtag" href="([^"]*)"', page) == [
+        "/jobs?q=tag%3Aimport",
+        "/jobs?q=tag%3Acustomer%3A42",
+    ]
+    assert 'title="nightly, eu">+2</span>' in page
+    found = await show(client, q="tag:customer:42")
+    assert 'id="job-j1"' in found and 'id="job-plain"' not in found
 
 
 # Density

@@ -6,7 +6,7 @@ import html
 import re
 
 import pytest
-from board import Client
+from board import Client, forget
 
 from arqboard.protocol import Keys, Outcome
 from arqboard.protocol.commands import Commands, Ended, Submission
@@ -39,6 +39,10 @@ async def test_names_there_are_complete_what_was_typed(client: Client, commands:
     assert await offered(client, "fn:t") == ["fn:total", "fn:nothing"]
     assert await offered(client, "-fn:tot") == ["-fn:total"]
     assert await offered(client, "queue:med") == ['queue:"media queue"']
+    await commands.submit(Submission("resize", "media queue", b"p", tags=("import", "customer:42")))
+    await forget(client)
+    assert await offered(client, "tag:cust") == ["tag:customer:42"]
+    assert await offered(client, "impo") == ["tag:import"]
     assert await offered(client, "state:queued,re") == ["state:queued,retrying", "state:queued,deferred"]
     assert await offered(client, 'error:"two words" took:>10s') == ['error:"two words" took:>10s']
 

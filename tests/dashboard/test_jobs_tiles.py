@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from arqboard.protocol import Counts, Deploy, StatsBucket
+from arqboard.protocol.gauges import Gauge
 from arqboard.protocol.stats import EMPTY
+from arqboard_dashboard.charts import sparkline
 from arqboard_dashboard.render import Renderer
 from arqboard_dashboard.tiles import Tiles
 from arqboard_dashboard.timecharts import rows, run_times, throughput
@@ -98,14 +100,14 @@ def test_what_stands_under_a_figure_does_not_contradict_it(last: Counts, given: 
 
 
 def test_fewer_failures_are_better_and_a_small_change_is_none() -> None:
-    better = Tiles(trend(counts(100, 1), before=counts(100, 9)))
+    better = Tiles(trend(counts(100, 1), before=counts(100, 9)), kpis())
     assert better.failed_change is not None
     assert (better.failed_change.direction, better.failed_change.is_good) == ("down", True)
 
-    same = Tiles(trend(counts(1000, 10), before=counts(1005, 10)))
+    same = Tiles(trend(counts(1000, 10), before=counts(1005, 10)), kpis())
     assert same.rate_change is not None
     assert same.rate_change.direction == "same"
-    assert Tiles(trend(counts(5))).rate_change is None
+    assert Tiles(trend(counts(5)), kpis()).rate_change is None
 
 
 def test_tiles_keep_their_window_in_links_and_in_their_name() -> None:
@@ -114,6 +116,29 @@ def test_tiles_keep_their_window_in_links_and_in_their_name() -> None:
     assert 'data-live="kpis:6h"' in html
     assert 'href="/ops/jobs?q=since%3A6h&amp;state=failed&amp;window=6h"' in html
     assert 'data-live="kpis"' in RENDERER.kpis(kpis(), trend(), LOOK)
+
+
+def test_lines_of_what_runs_and_waits_end_with_now_and_are_broken_where_nobody_looked() -> None:
+    looked = [None] * 55 + [Gauge(4, 90), Gauge(5, 80), None, None, Gauge(2, 70)]
+
+    tiles = Tiles(trend(gauges=looked), kpis(running=3, queued=12))
+
+    assert tiles.running_line[-5:] == [4, 5, None, None, 3]
+    assert tiles.queued_line[-5:] == [90, 80, None, None, 70]
+    html = RENDERER.kpis(kpis(running=3), trend(gauges=looked), LOOK)
+    [drawn] = re.findall(r'c-line c-running" d="([^"]*)"', html)
+    assert drawn.count("M") == 2
+
+
+def test_lines_stand_before_any_worker_has_looked() -> None:
+    assert Tiles(trend(), kpis(queued=7)).queued_line == [7]
+    assert 'c-line c-queued" d="M0.0 ' in RENDERER.kpis(kpis(queued=7), trend(), LOOK)
+
+
+def test_a_line_with_a_gap_has_a_piece_on_each_side_and_a_lone_value_can_be_seen() -> None:
+    drawn = re.findall(r'c-line c-x" d="([^"]*)"', sparkline([1, None, 2, 1, None], "x"))
+    assert drawn == ["M0.0 15.0L12.5 15.0M50.0 2.1L75.0 15.0"]
+    assert "M" not in re.findall(r'c-line c-x" d="([^"]*)"', sparkline([None, None], "x"))[0]
 
 
 # Charts

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from arqboard.protocol import Keys, Outcome, Reader
-from arqboard.protocol.commands import Commands, Ended, Submission
+from arqboard.protocol.commands import Commands, Ended, Submission, renew_args
+from arqboard.protocol.gauges import Gauge
+from arqboard.protocol.scripts import register
 from arqboard_dashboard.trends import DEFAULT, WINDOWS, Trends
 
 
@@ -121,3 +123,88 @@ async def test_trends_of_many_functions_are_not_kept_for_ever(trends: Trends) ->
         await trends.get(WINDOWS["15m"], f"f{n}")
 
     assert len(trends._fresh) == len(trends._known) == 64  # pyright: ignore[reportPrivateUsage]
+
+
+# Queues
+
+
+async def test_charts_follow_a_queue_for_a_day(trends: Trends, commands: Commands) -> None:
+    await finish_one(commands)
+    await commands.submit(Submission("resize", "other", b"p"))
+
+    found = await trends.get(WINDOWS["1h"], None, "arq:queue")
+    other = await trends.get(WINDOWS["24h"], None, "other")
+
+    assert (found.total.submitted, found.total.succeeded, sum(found.total.run), sum(found.total.wait)) == (1, 1, 1, 1)
+    assert (found.name, found.of) == ("1h@arq:queue", "arq:queue")
+    assert (other.total.submitted, other.total.ended) == (1, 0)
+    assert not WINDOWS["7d"].counts_queues
+    await finish_one(commands)
+    trends.expire()
+    assert (await trends.get(WINDOWS["1h"], None, "arq:queue")).total.succeeded == 2
+
+
+# What ran and waited
+
+
+async def beat(commands: Commands, redis: Any) -> None:
+    args = renew_args(commands.keys, "w1", "arq:queue", lease_ms=10_000, record={"host": "h"}, tokens={})
+    await register(redis, "renew")(args=args)
+
+
+async def test_heartbeats_look_once_a_minute_how_many_jobs_run_and_wait(
+    trends: Trends, commands: Commands, reader: Reader, redis: Any
+) -> None:
+    await commands.submit_many([Submission("resize", "arq:queue", b"p") for _ in range(3)])
+    await commands.claim("arq:queue", "w1", 1, lease_ms=10_000, max_crashes=3)
+    await beat(commands, redis)
+    now = await reader.now_ms()
+    [(minute, seen)] = (await reader.gauges(now - 60_000, now)).items()
+    assert (seen.running, seen.queued) == (1, 2)
+
+    await commands.submit(Submission("resize", "arq:queue", b"p"))
+    await beat(commands, redis)
+    assert (await reader.gauges(now - 60_000, now))[minute] == seen
+
+    key = commands.keys.gauges(minute // 60)
+    await redis.hdel(key, minute % 60)  # as in another minute
+    await beat(commands, redis)
+    assert Gauge.highest((await reader.gauges(now - 60_000, now + 60_000)).values()).queued == 3  # type: ignore[union-attr]
+    assert 8 * 86_400 <= await redis.ttl(key) <= 8 * 86_400 + 3600
+
+
+async def test_gauges_are_the_highest_of_their_bucket_and_gaps_where_no_worker_lived(
+    trends: Trends, reader: Reader, redis: Any, keys: Keys
+) -> None:
+    window = WINDOWS["6h"]
+    now = await reader.now_ms()
+    first = window.first(now) // 60_000
+    for minute, text in ((first, "1|5|0"), (first + 1, "2|3|9"), (first + 10, "7|0|0"), (first + 11, "rubbish")):
+        await redis.hset(keys.gauges(minute // 60), minute % 60, text)
+    await redis.hset(keys.gauges(first // 60), mapping={"x": "1|1|1", "77": "1|1|1"})
+
+    found = await trends.get(window)
+
+    assert list(found.gauges[:3]) == [Gauge(2, 5, 9), None, Gauge(7, 0, 0)]
+    assert found.gauges[3:] == [None] * (window.count - 3)
+    assert (await trends.get(window, "resize")).gauges == []
+
+
+async def test_minutes_that_are_over_are_read_once(trends: Trends, commands: Commands, redis: Any) -> None:
+    await beat(commands, redis)
+    await trends.get(WINDOWS["24h"])
+    trends.expire()
+    await redis.config_resetstat()
+    found = await trends.get(WINDOWS["24h"])
+    assert found.gauges[-1] is not None or found.gauges[-2] is not None
+    assert int((await redis.info("commandstats"))["cmdstat_hgetall"]["calls"]) <= 2
+
+
+async def test_a_key_of_another_type_spoils_no_heartbeat_and_no_chart(
+    trends: Trends, commands: Commands, reader: Reader, redis: Any
+) -> None:
+    hour = await reader.now_ms() // 3_600_000
+    for key in (commands.keys.gauges(hour), commands.keys.gauges(hour + 1)):
+        await redis.set(key, "rubbish")
+    await beat(commands, redis)
+    assert (await trends.get(WINDOWS["1h"])).gauges[-1] is None

@@ -83,3 +83,36 @@ async def test_what_somebody_else_wrote_into_redis_is_left_out(client: Client, r
     await redis.delete(keys.views)
     await redis.set(keys.views, "no hash")
     assert (await client.get("/jobs")).status == 200
+
+
+# For programs
+
+
+async def test_programs_keep_list_and_delete_views(client: Client) -> None:
+    told = {"name": " Slow  mails", "query": "state=failed&q=fn:mail took:>10s"}
+    answer = await client.post("/api/v1/views", json=told)
+    kept = {"name": "Slow mails", "query": "function=mail&q=took%3A%3E10s&state=failed"}
+    kept["page"] = f"/jobs?{kept['query']}"
+    assert (answer.status, await answer.json()) == (201, kept)
+    assert await (await client.get("/api/v1/views")).json() == {"views": [kept]}
+    assert await shown(client) == {"Slow mails": kept["page"]}
+
+    assert (await client.delete("/api/v1/views/Slow%20mails")).status == 204
+    gone = await client.delete("/api/v1/views/Slow%20mails")
+    assert (gone.status, (await gone.json())["error"]["code"]) == (404, "view_not_found")
+    assert await (await client.get("/api/v1/views")).json() == {"views": []}
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"name": "", "query": ""}, "name"),
+        ({"name": "x" * 61, "query": ""}, "name"),
+        ({"name": "a", "query": "state=nope"}, "query"),
+        ({"name": "a"}, "query"),
+        ({"name": "a", "query": "", "more": 1}, "more"),
+    ],
+)
+async def test_what_is_no_view_is_refused_by_its_key(client: Client, body: dict[str, Any], field: str) -> None:
+    answer = await client.post("/api/v1/views", json=body)
+    assert (answer.status, (await answer.json())["error"]["field"]) == (422, field)

@@ -60,6 +60,26 @@ async def test_every_option_of_the_form_reaches_the_job(client: Client, reader: 
     assert json.loads(await redis.hget(keys.job("one"), "options")) == {"max_tries": 2, "timeout": 1.5}
 
 
+async def test_tags_are_typed_with_commas_and_come_beside_those_of_the_task(
+    client: Client, reader: Reader, redis: Any, keys: Keys
+) -> None:
+    info = FunctionInfo.of("tagged", _tagged, queue=QUEUE, tags=["own"])
+    await redis.hset(keys.functions, "tagged", info.model_dump_json())
+
+    job = await submitted(client, reader, function="tagged", **{"opt.tags": " import, customer:42 "})
+
+    assert job.tags == ("own", "import", "customer:42")
+    page = await (await client.get(f"/jobs/new?again={job.id}")).text()
+    assert re.search(r'name="opt.tags"[^>]* value="import, customer:42"', page)
+    assert "Beside those of the task: own" in page
+    code = said(page)
+    assert 'tags=["import", "customer:42"]' in code
+    assert "opt.tags=import%2C+customer%3A42" in code
+
+
+async def _tagged(ctx: dict[Any, Any]) -> None: ...
+
+
 async def test_a_job_can_start_at_a_moment_in_utc(client: Client, reader: Reader) -> None:
     at = (datetime.now(UTC) + timedelta(hours=2)).replace(microsecond=0)
 
@@ -92,6 +112,9 @@ async def test_of_jobs_with_one_unique_key_one_waits_and_the_second_form_leads_t
         ("timeout", "nan", "more than 0"),
         ("unique_key", "x" * 201, "at most 200"),
         ("defer_by", "inf", "seconds from now"),
+        ("tags", "a, b*", "is no tag"),
+        ("tags", "x" * 61, "is no tag"),
+        ("tags", ",".join("abcdefghijk"), "at most 10 tags, not 11"),
     ],
 )
 async def test_an_option_that_makes_no_sense_is_told_at_its_field(
@@ -334,6 +357,7 @@ async def test_what_the_code_for_curl_says_is_taken_by_the_api(client: Client, r
         "opt.timeout": "9",
         "opt.unique_key": "k",
         "opt.defer_by": "60",
+        "opt.tags": "import customer:42",
     }
     text = await (
         await send(client, "/jobs/preview", HTMX, function="resize", **{"arg.folder": "/in", **options})

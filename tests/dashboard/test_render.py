@@ -24,7 +24,7 @@ from arqboard.protocol import (
 from arqboard.protocol.inside import Artefact
 from arqboard.protocol.joblog import LogLine
 from arqboard_dashboard import charts, formats
-from arqboard_dashboard.job_views import LogView
+from arqboard_dashboard.job_views import LogView, log_version
 from arqboard_dashboard.links import dom_id, list_url, query_string, root_id
 from arqboard_dashboard.render import Renderer
 from arqboard_dashboard.templating import shown_state
@@ -447,8 +447,15 @@ def test_log_lines_are_text_with_their_level() -> None:
 
 
 def test_what_is_pushed_of_a_log_is_its_length_only() -> None:
-    html = RENDERER.log(job(log_lines=1204, log_warnings=3, log_errors=1), LOOK, oob=True)
-    assert 'data-v="1204"' in html and words(html) == "1 204 lines · 3 warnings · 1 error"
+    found = job(log_lines=1204, log_warnings=3, log_errors=1)
+    html = RENDERER.log(found, LOOK, oob=True)
+    assert f'data-v="{log_version(found)}"' in html and words(html) == "1 204 lines · 3 warnings · 1 error"
+
+
+def test_the_log_of_a_job_made_anew_under_the_same_id_is_newer_than_that_of_the_old_one() -> None:
+    old, new = job(log_lines=90_000), job(enqueued=NOW + 100)
+    assert log_version(old) < log_version(replace(old, log_lines=90_001)) < log_version(new)
+    assert log_version(job(enqueued=10**15)) < 2**53
 
 
 def test_a_paused_job_offers_to_go_on_and_claims_no_rate() -> None:

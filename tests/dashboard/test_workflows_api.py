@@ -275,3 +275,24 @@ async def test_secrets_in_arguments_are_hidden(client: Client, redis: Redis, com
     told = await begin(client, {"chain": [{"function": "login", "args": ["ada", "hunter2"]}]})
     job = await read(client, f"/api/v1/jobs/{told['id']}.0")
     assert "hunter2" not in str(job) and "[redacted]" in str(job)
+
+
+async def test_steps_have_their_tags_and_those_of_the_whole(client: Client, commands: Commands) -> None:
+    told = await begin(client, {"chain": [step("process", 1, tags=["first"])], "tags": ["whole"]})
+    job = await (await client.get(f"/api/v1/jobs/{told['id']}.0")).json()
+    assert job["tags"] == ["first", "whole"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "field"),
+    [
+        ({"chain": [step("process", 1, tags=["a b"])]}, "chain[0].tags"),
+        ({"chain": [step("process", 1, tags="ab")]}, "chain[0].tags"),
+        ({"chain": [step("process", 1, tags=[[]])]}, "chain[0].tags"),
+        ({"chain": [step("process", 1)], "tags": ["a b"]}, "tags"),
+        ({"chain": [step("process", 1)], "tags": 5}, "tags"),
+    ],
+)
+async def test_tags_that_are_none_are_pointed_at(client: Client, spec: Any, field: str) -> None:
+    told = await begin(client, spec, status=422)
+    assert told["error"]["field"] == field

@@ -100,10 +100,11 @@ async def _view(request: web.Request, asked: Asked) -> JobsView:
 
 
 async def _trends(request: web.Request, asked: Asked) -> tuple[Trend, Trend]:
-    """Of all functions, for the tiles, and of the one that is asked for, for the charts."""
-    trends, function = request.app[OVERVIEW].trends, asked.query.function
-    overall = await trends.get(asked.window)
-    return overall, await trends.get(asked.window, function) if function else overall
+    """Of all jobs, for the tiles, and of the function or the queue that is asked for, for the charts."""
+    trends, window, function = request.app[OVERVIEW].trends, asked.window, asked.query.function
+    queue = asked.query.queue if window.counts_queues and not function else None
+    overall = await trends.get(window)
+    return overall, await trends.get(window, function, queue) if function or queue else overall
 
 
 async def _page(request: web.Request, asked: Asked) -> Page | None:

@@ -85,7 +85,7 @@ async def _submit(request: web.Request, info: FunctionInfo, judged: Judged, type
         request.app[COMMANDS], info, call.args, call.kwargs, queue=options.queue, job_id=options.job_id,
         defer_by=options.defer_by, source="dashboard", lax=True, priority=options.priority,
         unique_key=options.unique_key, max_tries=options.max_tries, timeout=options.timeout,
-        retry_of=_id_in(typed, "again") or None,
+        retry_of=_id_in(typed, "again") or None, tags=options.tags,
     )  # fmt: skip
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
 from aiohttp import web
@@ -24,34 +23,40 @@ from .shell import see_other
 
 async def saved_views(app: web.Application) -> list[SavedView]:
     """Those whose address still says a list; what somebody else wrote into Redis is left out."""
-    return [view for view in await app[SAVED_VIEWS].all() if view.query == _canonical(view.query)]
+    return [view for view in await app[SAVED_VIEWS].all() if view.query == canonical(view.query)]
 
 
 async def save(request: web.Request) -> web.Response:
     """Keep the list that the form names, under the name that was typed."""
     form = await read_form(request)
-    name, query = _name_in(form), _canonical(form.get("query", ""))
-    if query is None:
-        raise bad_parameter("query", gettext("this is no list of jobs"))
-    await request.app[SAVED_VIEWS].save(name, query)
+    query = await keep(request.app, form.get("name", ""), form.get("query", ""))
     return see_other(request, _list(request, query), "view_saved")
+
+
+async def keep(app: web.Application, name: str, query: str) -> str:
+    """Keep a list under a name; returns its address in its one spelling. Raises BadInput or TooManyViews."""
+    named, spelled = _named(name), canonical(query)
+    if spelled is None:
+        raise bad_parameter("query", gettext("this is no list of jobs"))
+    await app[SAVED_VIEWS].save(named, spelled)
+    return spelled
 
 
 async def delete(request: web.Request) -> web.Response:
     """Forget a list by its name, and go back to what was shown."""
     form = await read_form(request)
-    await request.app[SAVED_VIEWS].delete(_name_in(form))
-    return see_other(request, _list(request, _canonical(form.get("query", "")) or ""), "view_deleted")
+    await request.app[SAVED_VIEWS].delete(_named(form.get("name", "")))
+    return see_other(request, _list(request, canonical(form.get("query", "")) or ""), "view_deleted")
 
 
-def _name_in(form: Mapping[str, str]) -> str:
-    name = " ".join(form.get("name", "").split())
+def _named(typed: str) -> str:
+    name = " ".join(typed.split())
     if not name or len(name) > MAX_NAME or not name.isprintable() or not is_text(name):
         raise bad_parameter("name", gettext("a view has a name of at most %(n)s characters") % {"n": MAX_NAME})
     return name
 
 
-def _canonical(query: str) -> str | None:
+def canonical(query: str) -> str | None:
     """The one spelling of what an address says; None where it says no list."""
     if len(query) > MAX_QUERY:
         return None
