@@ -206,7 +206,7 @@ def _only(spec: Mapping[str, Any], where: str, known: Sequence[str]) -> None:
 
 
 def _listed(parts: Any, where: str) -> Sequence[Any]:
-    if not isinstance(parts, list):
+    if not isinstance(parts, (list, tuple)):
         raise BadWorkflow(where, f"has to be a list, not {_kind(parts)}")
     return parts  # pyright: ignore[reportUnknownVariableType] - JSON
 
