@@ -10,8 +10,9 @@
     const toasts = [...all('#toasts > .toast')];
     for (const el of toasts.slice(0, -3)) el.remove();
     for (const el of toasts) {
-      if (el.classList.contains('bad') || leaving.has(el)) continue;
+      if (el.classList.contains('bad') || leaving.has(el)) continue;   // a refusal is an alert, so it is heard as it is
       leaving.add(el);
+      say(el.querySelector('[hx-ignore]').textContent, true);
       leave(el, (+el.dataset.lasts || 6) * 1000);
     }
   }

@@ -16,13 +16,15 @@
     get(key, otherwise) { try { return JSON.parse(localStorage.getItem(`arqboard-${key}`)) ?? otherwise; } catch { return otherwise; } },
     set(key, value) { try { localStorage.setItem(`arqboard-${key}`, JSON.stringify(value)); } catch { /* full, or refused */ } },
   };
-  /* One polite live region, heard at most every 5 s; what was not said yet gives way to what is newer. */
-  let said = 0, saying = 0;
-  function say(text) {
+  /* One polite live region, heard at most every 5 s. What was not said yet gives way to what is newer, unless it must be heard. */
+  let said = 0, saying = 0, news = '', owed = [];
+  function say(text, isOwed = false) {
+    if (isOwed) owed.push(text); else news = text;
     clearTimeout(saying);
     saying = setTimeout(() => {
       said = Date.now();
-      setText(document.getElementById('announce'), text);
+      setText(document.getElementById('announce'), [...owed, news].join(' ').trim());
+      [news, owed] = ['', []];
     }, Math.max(0, said + 5000 - Date.now()));
   }
   window.arqboard = { all, setText, word, store, say };

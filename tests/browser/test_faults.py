@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from aiohttp.test_utils import TestServer
+from bulks import failed
 from fleet import Fleet, Server
-from playwright.async_api import Page, expect
+from playwright.async_api import BrowserContext, Page, expect
 from waiting import connect, eventually
 
+from arqboard.composing import begin
 from arqboard.protocol import Reader
 from arqboard.protocol.commands import Commands
 from arqboard.submitting import find_function, submit
@@ -24,6 +26,8 @@ from arqboard_dashboard.settings import Settings
 from .conftest import go_live
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.usefixtures("says_yes")]
+
+COUNT = {"function": "count", "kwargs": {"total": 1, "pause": 0.0}, "fed": False}
 
 
 @dataclass
@@ -89,6 +93,39 @@ async def test_a_redis_restart_mid_job_leaves_the_page_equal_to_redis(page: Page
     job = await scene.reader.get(job_id)
     await expect(bar).to_have_attribute("data-v", str(job.version))
     assert job.result == 60
+
+
+async def test_failures_workflows_and_the_system_come_back_from_a_restart_with_what_is_true(
+    context: BrowserContext, scene: Scene
+) -> None:
+    scene.fleet.start()
+    await scene.count_to(1, 0.0)
+    flow = await begin(scene.commands, await scene.reader.functions(), {"chain": [COUNT, COUNT]}, name="two steps")
+    await failed(scene.commands, 2, queue="nobody")
+    pages = {path: await context.new_page() for path in ("/failures", "/workflows", "/system")}
+    for path, page in pages.items():
+        await go_live(page, scene.url(path))
+        await page.evaluate("window.__same_document = true")
+    row = pages["/workflows"].locator(f"[data-live='flow:{flow.job_id}']")
+    await expect(row).to_have_attribute("data-state", "succeeded")
+    await expect(pages["/failures"].get_by_role("link", name="2 in 1 h")).to_be_visible()
+
+    await asyncio.to_thread(scene.server.kill)
+    for page in pages.values():
+        await expect(page.locator("[data-live-state]")).to_have_attribute("data-live-state", "stale")
+        await expect(page.locator("[data-live-state]")).to_contain_text("Redis away")
+    await expect(row).to_have_attribute("data-state", "succeeded")  # what was true is still shown
+    await asyncio.to_thread(scene.server.start)
+    for page in pages.values():
+        await expect(page.locator("[data-live-state]")).to_have_attribute("data-live-state", "live")
+
+    await failed(scene.commands, 1, "crop", queue="nobody")
+    again = await begin(scene.commands, await eventually(scene.reader.functions), {"chain": [COUNT]}, name="one step")
+    await expect(pages["/failures"].get_by_role("link", name="1 in 1 h")).to_be_visible()
+    await expect(pages["/workflows"].locator(f"[data-live='flow:{again.job_id}']")).to_be_visible()
+    await expect(pages["/system"].locator("#system")).to_contain_text("every write is logged")
+    for page in pages.values():
+        assert await page.evaluate("window.__same_document") is True
 
 
 async def test_while_redis_is_away_every_page_says_so_and_comes_back(page: Page, scene: Scene) -> None:

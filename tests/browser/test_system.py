@@ -6,7 +6,7 @@ import re
 from typing import Any, Literal
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from .conftest import Site, go_live
 from .test_accessibility import violations
@@ -43,6 +43,27 @@ async def test_all_keys_are_counted_when_somebody_asks(page: Page, site: Site) -
 
     await expect(page.locator("#keycount")).to_contain_text("20\u202f000")
     await expect(page.get_by_role("button", name="Count now")).to_be_visible()
+
+
+async def test_a_count_is_stopped_and_says_how_far_it_came_to_everybody(
+    page: Page, context: BrowserContext, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("arqboard.protocol.keycount.STEP", 1)  # as slow as on a large Redis
+    await site.redis.mset({f"session:{n}": 1 for n in range(50_000)})
+    other = await context.new_page()
+    for opened in (page, other):
+        await go_live(opened, site.url("/system"))
+
+    await page.get_by_role("button", name="Count now").focus()
+    await page.keyboard.press("Enter")
+    stop = page.get_by_role("button", name="Stop")
+    await expect(stop).to_be_focused()
+    await expect(other.locator("#keycount progress")).to_be_visible()
+    await page.keyboard.press("Enter")
+
+    for opened in (page, other):
+        await expect(opened.locator("#keycount")).to_contain_text(re.compile(r"Stopped after [\d\s]+ of 50\s\d+ keys"))
+    await expect(page.get_by_role("button", name="Count now")).to_be_focused()
 
 
 async def test_a_key_is_found_by_the_id_of_a_job_and_read(page: Page, site: Site) -> None:
