@@ -10,7 +10,8 @@ from urllib.parse import parse_qsl
 from redis.exceptions import RedisError
 
 from arqboard.protocol import Job, Query, Reader, State, Unreadable
-from arqboard.protocol.listing import FOREVER, MAX_PAGE, Sort
+from arqboard.protocol.listing import FOREVER, MAX_PAGE
+from arqboard.protocol.query import Sort
 from arqboard.protocol.search import parse as parse_search
 
 from .frames import Fragment

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from arqboard.protocol import State
-from arqboard.protocol.listing import Sort
+from arqboard.protocol.query import Sort
 
 from . import formats
 from .language import gettext as _

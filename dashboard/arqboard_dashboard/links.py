@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from arqboard.protocol import Query
-from arqboard.protocol.listing import Sort
+from arqboard.protocol.query import Sort
 
 from .job_views import LogView
 from .views import Look

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from multidict import MultiMapping
 
 from arqboard.protocol import Query, State
-from arqboard.protocol.listing import Sort
+from arqboard.protocol.query import Sort
 from arqboard.protocol.said import said_by
 from arqboard.protocol.search import Search, SearchError, parse
 

@@ -8,7 +8,8 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from arqboard.protocol import Job
-from arqboard.protocol.listing import MAX_PAGE, Cursor, Sort
+from arqboard.protocol.listing import MAX_PAGE, Cursor
+from arqboard.protocol.query import Sort
 
 from .fragments import LISTS, of_kinds, parse_query
 

@@ -244,8 +244,8 @@ async def test_charts_say_what_they_can_not_follow(client: Client, commands: Com
     assert "counted by function or by queue, not by both" in both
     assert 'data-live="charts:1h/resize"' in both
     assert "do not follow the search" in await show(client, q="tag:import")
-    for plain in ({}, {"q": "since:1h"}, {"state": "queued"}):
-        assert "The charts" not in await show(client, **plain)
+    for address in ("/jobs", "/jobs?q=since:1h", "/jobs?state=queued"):
+        assert "The charts" not in await show(client, address)
 
 
 async def test_a_tag_in_a_row_leads_to_the_jobs_that_have_it(client: Client, commands: Commands) -> None:
@@ -262,6 +262,8 @@ async def test_a_tag_in_a_row_leads_to_the_jobs_that_have_it(client: Client, com
     assert 'title="nightly, eu">+2</span>' in page
     found = await show(client, q="tag:customer:42")
     assert 'id="job-j1"' in found and 'id="job-plain"' not in found
+    assert "ordered by when they were enqueued" in found
+    assert "ordered by when they were enqueued" in await show(client, q="tag:customer:42", state="queued")
 
 
 # Density

@@ -9,7 +9,8 @@ import pytest
 from arqboard.protocol import Job, Keys, Outcome, Query, Reader, State, Unreadable
 from arqboard.protocol import listing as listing_module
 from arqboard.protocol.commands import Commands, Ended, Submission
-from arqboard.protocol.listing import Page, Sort
+from arqboard.protocol.listing import Page
+from arqboard.protocol.query import Sort
 
 QUEUE = "arq:queue"
 

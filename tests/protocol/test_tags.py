@@ -15,7 +15,7 @@ from arqboard.protocol.acting import Action
 from arqboard.protocol.bulk import count
 from arqboard.protocol.commands import Adoption, Commands
 from arqboard.protocol.graph import Chain, Graph, Step
-from arqboard.protocol.listing import Sort
+from arqboard.protocol.query import Sort
 from arqboard.protocol.tags import MAX_TAG, MAX_TAGS, readable, split, tags_of
 
 from .test_verbs import QUEUE, claim, failed, finish, submission, succeeded

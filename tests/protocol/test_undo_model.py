@@ -70,7 +70,9 @@ class Undos(Machine):
     )
     def submit(self, job_ids: list[str], defer: int, unique: str) -> None:
         call = Submission(function="resize", queue=QUEUE, payload=b"call", defer_ms=defer, unique=unique)
-        self.do(self.commands.submit_many([replace(call, job_id=job_id) for job_id in job_ids]))
+        tags: list[tuple[str, ...]] = [("a", "b"), ("a",), ()]  # given in turn, so that nothing more has to be drawn
+        jobs = [replace(call, job_id=job_id, tags=tags[n % 3]) for n, job_id in enumerate(job_ids)]
+        self.do(self.commands.submit_many(jobs))
 
     @rule(is_group=st.booleans(), on_error=st.sampled_from(["stop", "continue"]))
     def begin(self, is_group: bool, on_error: Any) -> None:

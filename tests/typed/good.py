@@ -97,7 +97,7 @@ async def submits_a_plain_function() -> None:
 
 
 async def submits_with_options() -> None:
-    later = add.options(defer_by=10, priority=9, job_id="a", queue="slow", unique_key="k", max_tries=1)
+    later = add.options(defer_by=10, priority=9, job_id="a", queue="slow", unique_key="k", max_tries=1, tags=["x"])
     assert_type(await later.submit(1), JobHandle[int])
     await add.options(defer_until=datetime.now(UTC) + timedelta(days=1), once="key", expires=60).submit(a=1)
     assert_type(await (await shrink.options(timeout=5).submit("x")).result(), bytes)
@@ -117,7 +117,7 @@ async def composes() -> None:
     assert_type(await add.s(1).set(priority=1).submit(), JobHandle[int])
 
     assert_type(await chain(add.s(1), add.s(b=2), say.si("done")).submit(), WorkflowHandle)
-    assert_type(await (add.s(1) | add.s(2)).submit(on_error="continue", name="sum"), WorkflowHandle)
+    assert_type(await (add.s(1) | add.s(2)).submit(on_error="continue", name="sum", tags=("x",)), WorkflowHandle)
     await group(add.s(n) for n in range(3)).submit()
     await group(add.s(1), chain(shrink.s("x"), say.si("y"))).submit(once="key")
     await chord([add.s(n, n) for n in range(3)], index.s()).submit()

@@ -14,7 +14,7 @@ from arqboard.protocol import Query, Reader, State
 from arqboard.protocol.acting import Action, Wish
 from arqboard.protocol.bulk import BULK, Bulk, NotForThese, Place, Tally, count, plan, tally_of
 from arqboard.protocol.client import Client
-from arqboard.protocol.commands import Commands
+from arqboard.protocol.commands import Commands, Submission
 
 from .conftest import StartWorker
 
@@ -44,6 +44,22 @@ async def test_only_what_the_filter_means_is_acted_on(start: StartWorker, comman
     assert job is not None and job.result["done"] == 1
     assert (await reader.get("mail-00003")).state is State.QUEUED
     assert (await in_state(reader, State.FAILED), await in_state(reader, State.FAILED, "mail")) == (5, 4)
+
+
+async def test_jobs_of_a_tag_are_acted_on_and_no_others_looked_at(
+    start: StartWorker, commands: Commands, reader: Reader
+) -> None:
+    await waiting(commands, 50, queue="other")
+    calls = [Submission("mail", "other", b"p", job_id=f"t{n}", tags=("t",)) for n in range(3)]
+    await commands.submit_many(calls)
+    bulk_id = await order(commands, reader, Wish(Action.DELETE), Query(q="tag:t"))
+    await start(resize)
+
+    job = await eventually(lambda: ended(reader, bulk_id))
+
+    assert job is not None and job.result["done"] == 3
+    assert job.result["looked"] <= 3 * len(Action.DELETE.states)
+    assert await in_state(reader, State.QUEUED, "resize") == 50
 
 
 async def test_it_aborts_what_waits_and_asks_the_workers_of_what_runs(

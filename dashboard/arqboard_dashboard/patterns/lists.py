@@ -8,6 +8,7 @@ from typing import Any
 from arqboard.protocol import Counts, Deploy, Job, Page, Query, State, StatsBucket, Unreadable
 from arqboard.protocol.acting import Action, Wish
 from arqboard.protocol.bulk import BULK as BULK_FUNCTION
+from arqboard.protocol.gauges import Gauge
 from arqboard.protocol.listing import Looked
 from arqboard.protocol.savedviews import SavedView
 from arqboard.protocol.search import SearchError
@@ -47,7 +48,13 @@ def _trend(filled: dict[int, Counts], deploys: tuple[Deploy, ...] = (), before: 
     """An hour by the minute, with something in the buckets of these numbers."""
     first = _WINDOW.first(NOW)
     buckets = [StatsBucket(first + n * MINUTE, filled.get(n, EMPTY)) for n in range(_WINDOW.count)]
-    return Trend(_WINDOW, None, NOW, buckets, sum(filled.values(), EMPTY), before, list(deploys))
+    gauges = [_gauge(n) if n in filled else None for n in range(_WINDOW.count)]
+    return Trend(_WINDOW, None, NOW, buckets, sum(filled.values(), EMPTY), before, list(deploys), gauges=gauges)
+
+
+def _gauge(n: int) -> Gauge:
+    """What a worker has seen in that minute."""
+    return Gauge(4 + n * 11 % 7, 90 + n * 29 % 60 + n)
 
 
 NO_TREND = _trend({})

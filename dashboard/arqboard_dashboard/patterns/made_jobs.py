@@ -57,6 +57,7 @@ def job(job_id: str, function: str, state: State, **changes: Any) -> Job:
 RUNNING = job(
     "b7d1c09ee3", "resize_images", State.RUNNING, kwargs={"folder": "/srv/photos/2026-03", "width": 1280},
     progress=progress(31, 48, "files", "IMG_2041.jpg"), source="POST /albums",
+    tags=("album:2041",),
 )  # fmt: skip
 UNKNOWN = job("0c55d1a7f2", "fetch_pages", State.RUNNING, progress=progress(812, None, "pages", RUSSIAN, 12.5))
 SILENT_YET = job("5d0a4e11c8", "warm_cache", State.RUNNING, started=NOW - 8 * SECOND)
@@ -109,7 +110,7 @@ NASTY = job(
 )  # fmt: skip
 LONGEST = job(
     "very-long-" + "0123456789" * 9, LONG, State.FAILED, queue="queue:" + LONG, error=ErrorInfo(LONG, LONG * 3, ""),
-    outcome=Outcome.FAILED, kwargs={LONG: LONG * 2}, tries=100_000, max_tries=100_000, attempt=100_000,
+    tags=("x" * 60, "y" * 60, "z" * 60), outcome=Outcome.FAILED, kwargs={LONG: LONG * 2}, tries=100_000, max_tries=100_000, attempt=100_000,
 )  # fmt: skip
 IN_RUSSIAN = replace(RUNNING, id="ru-4711", function=RUSSIAN, queue="склад", progress=progress(4, 9, "строк", RUSSIAN))
 BROKEN = Unreadable("6612ff0d", 'the state is "walking", which there is not')

@@ -17,8 +17,9 @@ from .commands import Submission
 from .errors import ArqboardError
 from .job import Job, State, Unreadable
 from .keys import Keys
-from .listing import ListReader, Page, Query
+from .listing import ListReader, Page
 from .payload import encode_call
+from .query import Query
 from .said import Said
 
 #: The built-in function. No function of a user's is called so: the name is ours.

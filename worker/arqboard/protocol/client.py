@@ -9,3 +9,9 @@ from typing import Any, TypeAlias
 Client: TypeAlias = Any
 #: The same for a blocking client.
 BlockingClient: TypeAlias = Any
+
+
+async def now_ms(redis: Client) -> int:
+    """Redis' clock. Ages are measured against it, never against a local clock."""
+    seconds, micros = await redis.time()
+    return int(seconds * 1000 + micros // 1000)

@@ -13,7 +13,8 @@ from .errors import JobNotFound
 from .gauges import Gauge, read_gauges
 from .job import DETAIL_FIELDS, ROW_FIELDS, Attempt, Job, State, Unreadable
 from .keys import ArqKeys
-from .listing import MAX_PAGE, Cursor, ListReader, Page, Query, Sort
+from .listing import MAX_PAGE, Cursor, ListReader, Page
+from .query import Query, Sort
 from .queues import read_queue_counts
 from .said import Said
 from .signature import FunctionInfo
