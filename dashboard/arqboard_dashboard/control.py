@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from http import HTTPStatus
-from typing import Any
 
 from aiohttp import web
 
@@ -22,6 +20,7 @@ from .listquery import query_of
 from .pages.job import id_of
 from .place import job_resource
 from .queue_board import unknown_queue
+from .schedule_views import value_of
 from .submission import known_function
 
 #: Jobs that one request retries at most; the answer says how many are left.
@@ -84,8 +83,8 @@ def schedule_json(info: ScheduleInfo | Unreadable) -> Json:
         "paused": info.paused,
         "function": info.function,
         "queue": info.queue,
-        "args": _read(info.args),
-        "kwargs": _read(info.kwargs),
+        "args": value_of(info.args),
+        "kwargs": value_of(info.kwargs),
         "last_job": info.last_job or None,
         "catch_up": info.catch_up.value,
         "runs": info.runs,
@@ -106,13 +105,6 @@ def _spec_text(spec: Spec) -> str:
             return f"at {iso(when_ms)}"
         case _:
             return spec.describe()
-
-
-def _read(preview: str) -> Any:
-    try:
-        return json.loads(preview)
-    except ValueError:
-        return preview
 
 
 def _run_json(app: web.Application, run: ScheduleRun) -> Json:

@@ -134,7 +134,7 @@ class ScheduleRow:
     @property
     def call(self) -> tuple[Sequence[Any], Mapping[str, Any]]:
         """What it calls its function with."""
-        args, kwargs = _read(self.info.args), _read(self.info.kwargs)
+        args, kwargs = value_of(self.info.args), value_of(self.info.kwargs)
         return (
             cast("list[Any]", args) if isinstance(args, list) else [args],
             cast("dict[str, Any]", kwargs) if isinstance(kwargs, dict) else {"…": kwargs},
@@ -186,8 +186,8 @@ def _upcoming(spec: Spec, first: int) -> tuple[int, ...]:
     return (first, *upcoming(spec, first, UPCOMING - 1))
 
 
-def _read(preview: str) -> Any:
-    """Arguments are JSON, cut where they are long."""
+def value_of(preview: str) -> Any:
+    """Arguments are JSON; as the text it is where it was cut, because it is long."""
     try:
         return json.loads(preview)
     except ValueError:

@@ -105,6 +105,9 @@ async def jobs_of_every_kind(site: Site) -> dict[str, str]:
     await site.redis.hset(site.commands.keys.job(jobs["unreadable"]), "state", "lost")
     for name in ("failed", "succeeded", "retrying", "aborted"):
         await site.in_state(jobs[name], State(name))
+    site.stage.steps.put_nowait(1)
+    jobs["counted"] = await site.submit("stepwise", total=1)
+    await site.in_state(jobs["counted"], State.SUCCEEDED)
     for function in ("stepwise", "report", "open_chunks"):
         jobs[function] = await site.submit(function)
         await site.in_state(jobs[function], State.RUNNING)
@@ -219,7 +222,7 @@ async def test_english_would_be_found() -> None:
 
 
 #: Where a label is cut off: what holds it is narrower than its words, and does not wrap or scroll.
-CUT = """() => [...document.querySelectorAll('.btn, .tab, .badge, .kpi .k, .kpi .d, .seg a, h1, h2, dt, th')]
+CUT = """() => [...document.querySelectorAll('.btn, .tab, .badge, .kpi .k, .kpi .d, .seg a, h1, h2, dt, th, [role=columnheader]')]
   .filter(el => el.checkVisibility() && !el.closest('.vh, [hx-ignore]') && el.scrollWidth - el.clientWidth > 1
     && getComputedStyle(el).display !== 'inline' && getComputedStyle(el).overflowX !== 'visible')
   .map(el => el.textContent.trim().slice(0, 60))"""

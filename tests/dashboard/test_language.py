@@ -126,6 +126,41 @@ async def test_an_error_is_said_in_the_readers_language_too(client: Client) -> N
     assert "Такого задания нет" in page
 
 
+RUSSIAN = {"Accept": "text/html", "Accept-Language": "ru"}
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/jobs/nope", "Нет задания «nope»"),
+        ("/jobs?q=took:1", "took: нужен предел: took:&gt;10s или took:&lt;500ms"),
+        ("/jobs?limit=x", "«x» — не число строк; укажите от 1 до 200"),
+        ("/queues/nope", "Нет очереди «nope»"),
+    ],
+)
+async def test_what_the_protocol_says_is_said_in_the_readers_language(client: Client, path: str, said: str) -> None:
+    assert said in await (await client.get(path, headers=RUSSIAN)).text()
+
+
+async def test_a_refused_action_names_state_and_hint_in_the_readers_language(
+    client: Client, commands: Commands
+) -> None:
+    await put(commands)
+    headers = {**RUSSIAN, "Origin": own_origin(client)}
+    answer = await client.post("/jobs/j1/retry", data={"token": form_token(client)}, headers=headers)
+    assert answer.status == 409
+    assert "Нельзя повторить: задание «j1» сейчас в состоянии «в очереди»" in await answer.text()
+
+
+async def test_a_form_that_does_not_fit_is_told_so_in_the_readers_language(client: Client) -> None:
+    form = {"token": form_token(client), "function": "resize", "arg.folder": "/a", "arg.width": "0", "arg.options": "{"}
+    headers = {**RUSSIAN, "Origin": own_origin(client)}
+    page = await (await client.post("/jobs", data={**form, "opt.priority": "12"}, headers=headers)).text()
+    assert "нужно не меньше 1" in page
+    assert "строка 1, столбец 2: текст здесь кончается: ожидается имя в двойных кавычках" in page
+    assert "«12» — не целое число от 0 до 9." in page
+
+
 async def test_programs_are_answered_in_english(client: Client) -> None:
     answer = await client.get("/api/v1/jobs?state=lost", headers={"Accept-Language": "ru"})
 

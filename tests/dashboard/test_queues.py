@@ -161,7 +161,7 @@ async def test_a_queues_page_shows_its_functions_with_what_holds_them_back(
     page = await text(client, f"/queues/{QUEUE}?span=6h")
     assert "1 at once" in page and "10/s, burst 5" in page and "2 held back" in page
     assert 'href="/workers/w1"' in page
-    assert '<a href="/queues/arq%3Aqueue?span=6h" aria-current="true">6h</a>' in page
+    assert '<a href="/queues/arq%3Aqueue?span=6h" aria-current="true">6\u00a0h</a>' in page
 
     await commands.finish([Ended(attempt.job_id, attempt.token, Outcome.FAILED)], keep_jobs=9, keep_jobs_ms=10**9)
     page = await text(client, f"/queues/{QUEUE}")

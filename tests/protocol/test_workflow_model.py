@@ -38,7 +38,7 @@ def impatient(commands: Commands, redis: Any) -> Commands:
         text = source(verb)
         assert "local LAUNCH = 100" in text
         small = text.replace("local LAUNCH = 100", f"local LAUNCH = {BATCH}")
-        commands._scripts[verb] = redis.register_script(small)
+        commands._verbs._scripts[verb] = redis.register_script(small)
     return commands
 
 

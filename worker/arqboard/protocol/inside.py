@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from redis.exceptions import ResponseError
 
-from .joblog import LogLine, LogPage, LogReader
+from .joblog import LogLine, LogPage, LogReader, text_within
 
 __all__ = ["Artefact", "Child", "ChunkInfo", "InsideReader", "LogLine", "LogPage"]
 
@@ -120,14 +120,10 @@ class InsideReader(LogReader):
         return data
 
 
-def _text(raw: bytes | None, limit: int) -> str:
-    return (raw or b"").decode(errors="replace")[:limit]
-
-
 def _chunk(index: int, mark: str, raw: bytes | None) -> ChunkInfo:
     if not raw:
         return ChunkInfo(index, mark)
-    ms, _, rest = _text(raw, 1_000).partition("|")
+    ms, _, rest = text_within(raw, 1_000).partition("|")
     attempt, _, error = rest.partition("|")
     try:
         return ChunkInfo(index, mark, int(ms), int(attempt), error)

@@ -156,9 +156,9 @@ def _line(line_id: str, raw: dict[bytes, bytes]) -> LogLine | None:
         return LogLine(
             id=line_id,
             time=int(raw[b"time"]),
-            level=_text(raw.get(b"level"), 30),
-            logger=_text(raw.get(b"logger"), 100),
-            message=_text(raw[b"message"], 20_000),
+            level=text_within(raw.get(b"level"), 30),
+            logger=text_within(raw.get(b"logger"), 100),
+            message=text_within(raw[b"message"], 20_000),
             attempt=int(raw.get(b"attempt", 0)),
             levelno=int(raw.get(b"no", 0)),
         )
@@ -166,5 +166,5 @@ def _line(line_id: str, raw: dict[bytes, bytes]) -> LogLine | None:
         return None
 
 
-def _text(raw: bytes | None, limit: int) -> str:
+def text_within(raw: bytes | None, limit: int) -> str:
     return (raw or b"").decode(errors="replace")[:limit]

@@ -9,7 +9,7 @@ from typing import Any, Final
 from .client import Client
 from .job import State
 from .keys import Keys
-from .stats import BUCKETS, NOTHING, Counts
+from .stats import BUCKETS, NOTHING, Counts, number_of
 
 _NUMBERS = ("submitted", "succeeded", "failed", "aborted", "retried")
 _FIELDS = (*_NUMBERS, *(f"wait|{n}" for n in range(BUCKETS)))
@@ -123,7 +123,7 @@ async def read_function_depths(redis: Client, keys: Keys, queue: str, functions:
             name,
             dict(zip(DEPTH_STATES, flat[n * width :], strict=False)),
             flat[n * width + width - 1],
-            _number(paused.get(f"function:{name}".encode(errors="replace"))) or None,
+            number_of(paused.get(f"function:{name}".encode(errors="replace"))) or None,
             parse_limit(limits.get(name.encode(errors="replace"))),
         )
         for n, name in enumerate(names)
@@ -149,12 +149,5 @@ def _by_queue(queues: Sequence[str], row: Any) -> dict[str, QueueCounts]:
 
 
 def _counts(values: Sequence[bytes | None]) -> QueueCounts:
-    submitted, succeeded, failed, aborted, retried, *wait = map(_number, values)
+    submitted, succeeded, failed, aborted, retried, *wait = map(number_of, values)
     return QueueCounts(submitted, succeeded, failed, aborted, retried, tuple(wait))
-
-
-def _number(value: bytes | None) -> int:
-    try:
-        return int(value or 0)
-    except ValueError:
-        return 0

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from . import schedule as specs
 from .catchup import Plan
-from .client import Client
+from .client import Client, now_ms
 from .errors import BadSchedule, JobExists, ScheduleInUse, ScheduleNotFound
 from .job import Unreadable
 from .keys import Keys
@@ -29,7 +29,7 @@ from .schedule_record import (
     parse_info,
     parse_run,
 )
-from .scripts import Script, register
+from .scripts import Verbs
 
 #: Schedules that one look brings back; more are due at the next.
 MAX_DUE = 100
@@ -41,13 +41,7 @@ class Schedules:
     def __init__(self, redis: Client, keys: Keys | None = None) -> None:
         self._redis = redis
         self.keys = keys or Keys()
-        self._scripts: dict[str, Script] = {}
-
-    async def _call(self, verb: str, *args: Any) -> Any:
-        script = self._scripts.get(verb)
-        if script is None:
-            script = self._scripts[verb] = register(self._redis, verb)
-        return await script(args=[self.keys.prefix, *args])
+        self._call = Verbs(redis, self.keys.prefix)
 
     # Asked by people and programs
 
@@ -138,8 +132,7 @@ class Schedules:
 
     async def now_ms(self) -> int:
         """Redis' clock."""
-        seconds, micros = await self._redis.time()
-        return int(seconds * 1000 + micros // 1000)
+        return await now_ms(self._redis)
 
     async def all(self) -> list[ScheduleInfo | Unreadable]:
         """Every schedule, the next one first; paused ones and those that are over last."""

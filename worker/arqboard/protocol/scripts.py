@@ -29,5 +29,19 @@ def register(redis: Client, verb: str) -> Script:
     return cast(Script, redis.register_script(source(verb)))
 
 
+class Verbs:
+    """Our verbs over one client, each loaded when it is first called. Every one is told the prefix of our keys."""
+
+    def __init__(self, redis: Client, prefix: str) -> None:
+        self._redis, self._prefix = redis, prefix
+        self._scripts: dict[str, Script] = {}
+
+    async def __call__(self, verb: str, *args: Any) -> Any:
+        script = self._scripts.get(verb)
+        if script is None:
+            script = self._scripts[verb] = register(self._redis, verb)
+        return await script(args=[self._prefix, *args])
+
+
 def _read(name: str) -> str:
     return (files("arqboard.protocol") / "lua" / f"{name}.lua").read_text()

@@ -12,8 +12,8 @@ from .client import Client
 from .errors import WorkflowNotFound
 from .job import Job, Unreadable
 from .keys import Keys
-from .reader import MAX_PAGE, Reader
-from .workflows import FIELDS, WorkflowInfo, info_of, job_id, unreadable
+from .reader import Reader
+from .workflows import FIELDS, WorkflowInfo, info_of, jobs_of, unreadable
 
 #: Of running jobs no more ids than this are read. So many slots a fleet has to have before a count is too low.
 MAX_RUNNING = 5000
@@ -95,7 +95,7 @@ class Standings:
         info = _readable(workflow_id, values)
         told = _with_running(workflow_id, marks if isinstance(marks, bytes) else b"", running)
         started = [n for n in singles if told[n : n + 1] not in (b".", b"s", b"")]
-        return Standing(info, told, await self._jobs(workflow_id, started))
+        return Standing(info, told, await jobs_of(self._reader, workflow_id, started))
 
     async def running_by_workflow(self) -> Counter[str]:
         """How many jobs of each workflow run now."""
@@ -106,14 +106,6 @@ class Standings:
         if len(functions) > MAX_FUNCTIONS or not functions:
             return [self.keys.jobs("running")]
         return [self.keys.jobs("running", None, function) for function in functions]
-
-    async def _jobs(self, workflow_id: str, numbers: list[int]) -> dict[int, Job]:
-        found: dict[int, Job] = {}
-        for first in range(0, len(numbers), MAX_PAGE):
-            batch = numbers[first : first + MAX_PAGE]
-            rows = await self._reader.many([job_id(workflow_id, n) for n in batch])
-            found |= {n: row for n, row in zip(batch, rows, strict=True) if isinstance(row, Job)}
-        return found
 
 
 def _readable(workflow_id: str, values: Any) -> WorkflowInfo:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
-from .client import Client
+from .client import Client, now_ms
 from .keys import Keys
 
 Step = Literal["minute", "hour", "day"]
@@ -75,9 +75,9 @@ class Counts:
     def parse(cls, fields: Mapping[str, Any]) -> Counts:
         """From the fields of a hash of counters. What is missing or damaged counts as nothing."""
         return cls(
-            **{name: _number(fields.get(name)) for name in _NUMBERS},
-            run=tuple(_number(fields.get(f"run|{n}")) for n in range(BUCKETS)),
-            wait=tuple(_number(fields.get(f"wait|{n}")) for n in range(BUCKETS)),
+            **{name: number_of(fields.get(name)) for name in _NUMBERS},
+            run=tuple(number_of(fields.get(f"run|{n}")) for n in range(BUCKETS)),
+            wait=tuple(number_of(fields.get(f"wait|{n}")) for n in range(BUCKETS)),
             errors=_errors(fields.get("errors")),
         )
 
@@ -148,8 +148,7 @@ async def read_stats(
     redis: Client, keys: Keys, function: str | None, since: int, step: Step | None, until: int | None = None
 ) -> Stats:
     """Raises ValueError where the step makes too many buckets of the time."""
-    clock, micros = await redis.time()
-    now = clock * 1000 + micros // 1000
+    now = await now_ms(redis)
     since = max(min(since, now), now - KEPT_SECONDS["day"] * 1000)
     step = step or step_for(since, now)
     numbers = _numbers(since, now if until is None else max(since, min(until, now)), step)
@@ -187,7 +186,7 @@ async def _read_with_open_minute(
 
     A verb may close it in between: then it would count twice or not at all, so it is read again.
     """
-    open_minute = _number(await redis.get(keys.stats_open))
+    open_minute = number_of(await redis.get(keys.stats_open))
     rows: list[Any] = []
     for _ in range(_TRIES):
         pipe = redis.pipeline(transaction=False)
@@ -196,9 +195,9 @@ async def _read_with_open_minute(
             pipe.hgetall(name) if fields is None else pipe.hmget(name, fields)
         pipe.get(keys.stats_open)
         before, *rows, after = await pipe.execute(raise_on_error=False)
-        if _number(before) == _number(after) == open_minute:
+        if number_of(before) == number_of(after) == open_minute:
             break
-        open_minute = _number(after)
+        open_minute = number_of(after)
     return open_minute, rows
 
 
@@ -244,7 +243,7 @@ def _parsed(name: str) -> tuple[str, str | None]:
     return f"{what}|{bucket}", function if bar else None
 
 
-def _number(value: Any) -> int:
+def number_of(value: Any) -> int:
     try:
         return int(value or 0)
     except ValueError:

@@ -12,7 +12,7 @@ from typing import Any
 
 from redis.exceptions import ResponseError
 
-from .client import Client
+from .client import Client, now_ms
 from .keys import ArqKeys, Keys
 from .said import Said
 from .scripts import source
@@ -116,8 +116,7 @@ class SystemReader:
     async def health(self) -> Health:
         """Four round trips and some pings."""
         refused: list[str] = []
-        seconds, micros = await self._redis.time()
-        now = int(seconds * 1000 + micros // 1000)
+        now = await now_ms(self._redis)
         info: dict[str, Any] | None = _of(dict, await self._allowed("INFO", refused))
         slow: list[Any] | None = _of(list, await self._allowed("SLOWLOG GET", refused, SLOW_SHOWN))
         return Health(

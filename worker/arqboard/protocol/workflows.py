@@ -152,7 +152,7 @@ class Workflows:
         """The nodes of these numbers, as far as there are any."""
         marks, read = await self.marks(workflow_id), await self._read(workflow_id, numbers)
         started = [n for n in read if marks[n : n + 1] != "." and "members" not in read[n]]
-        jobs = await self._jobs(workflow_id, started)
+        jobs = await jobs_of(self._reader, workflow_id, started)
         return [_node(workflow_id, n, record, marks[n : n + 1], jobs.get(n)) for n, record in read.items()]
 
     async def joins(self, workflow_id: str, numbers: Collection[int]) -> dict[int, list[int]]:
@@ -174,14 +174,6 @@ class Workflows:
         batches: list[list[bytes | None]] = await pipe.execute() if numbers else []
         raw = [record for batch in batches for record in batch]
         return {n: _record(record) for n, record in zip(numbers, raw, strict=True) if record}
-
-    async def _jobs(self, workflow_id: str, numbers: Sequence[int]) -> dict[int, Job]:
-        found: dict[int, Job] = {}
-        for first in range(0, len(numbers), MAX_PAGE):
-            batch = numbers[first : first + MAX_PAGE]
-            rows = await self._reader.many([job_id(workflow_id, n) for n in batch])
-            found |= {n: row for n, row in zip(batch, rows, strict=True) if isinstance(row, Job)}
-        return found
 
     async def fed(self, workflow_id: str, number: int) -> Fed | None:
         """What the node of this number gets from the one before; None where it gets nothing.
@@ -221,7 +213,7 @@ class Workflows:
         return [why[n] if blob is None else blob for n, blob in zip(numbers, raw, strict=True)]
 
     async def _missing(self, workflow_id: str, numbers: Sequence[int]) -> dict[int, Missing]:
-        marks, jobs = await self.marks(workflow_id), await self._jobs(workflow_id, numbers)
+        marks, jobs = await self.marks(workflow_id), await jobs_of(self._reader, workflow_id, numbers)
         return {
             n: Missing(
                 job_id(workflow_id, n), MARKS.get(marks[n : n + 1], "gone"), jobs[n].error if n in jobs else None
@@ -243,6 +235,16 @@ def _record(raw: bytes) -> dict[str, Any]:
     except (ValueError, AttributeError, TypeError):
         return {}
     return found if all(isinstance(number, int) for number in numbers) else {}
+
+
+async def jobs_of(reader: Reader, workflow_id: str, numbers: Sequence[int]) -> dict[int, Job]:
+    """The jobs of nodes by their numbers, as far as they are there and can be read."""
+    found: dict[int, Job] = {}
+    for first in range(0, len(numbers), MAX_PAGE):
+        batch = numbers[first : first + MAX_PAGE]
+        rows = await reader.many([job_id(workflow_id, n) for n in batch])
+        found |= {n: row for n, row in zip(batch, rows, strict=True) if isinstance(row, Job)}
+    return found
 
 
 def unreadable(workflow_id: str, why: str) -> Said:
