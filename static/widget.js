@@ -6,6 +6,7 @@
   'use strict';
   const script = document.currentScript;
   if (!script) return console.error('arqboard: widget.js has to be a plain script, not a module');
+  if (script.closest('head')) return console.error('arqboard: this line belongs where the bar is to be seen, in the body');
   const { job, title, ...data } = script.dataset;
   const home = new URL(script.src).origin;
   let link;

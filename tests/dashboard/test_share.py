@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import html
 import re
+import time
 from typing import Any
 
 import pytest
 from board import Client, MakeClient
+from click.testing import CliRunner, Result
 from yarl import URL
 
 from arqboard.protocol import Keys
 from arqboard.protocol.commands import Commands, Submission
 from arqboard.protocol.widget import Grant, Show
+from arqboard_dashboard.cli import main
 
 SECRET = "s" * 40
 
@@ -148,3 +151,32 @@ async def test_a_program_is_told_that_links_are_off(make_client: MakeClient, boa
     off = await make_client()
 
     assert (await ask(off, {}, 409))["error"]["code"] == "widgets_off"
+
+
+# The command line
+
+
+def run(*words: str, secret: str = SECRET) -> Result:
+    return CliRunner().invoke(main, ["widget", *words], env={"ARQBOARD_WIDGET_SECRET": secret})
+
+
+def test_the_command_prints_a_link() -> None:
+    done = run("j1", "--base", "https://ops.example.com", "--expires", "2d", "--show", "steps", "--label", "x")
+
+    assert done.exit_code == 0
+    grant = grant_in(done.output.strip())
+    assert (grant.job_id, grant.show, grant.label) == ("j1", Show.STEPS, "x")
+    assert 2 * 86400 - 10 < grant.until - time.time() <= 2 * 86400 + 1
+
+
+@pytest.mark.parametrize("span", ["", "1", "h", "1.5h", "-1h", "0s", "400d", "1 h", "9999999s"])
+def test_a_span_that_is_none_is_told(span: str) -> None:
+    done = run("j1", "--base", "https://ops.example.com", "--expires", span)
+
+    assert (done.exit_code, "expires:" in done.output) == (1, True)
+
+
+def test_without_a_secret_the_command_says_which_one_it_wants() -> None:
+    done = run("j1", "--base", "https://ops.example.com", secret="")
+
+    assert (done.exit_code, "ARQBOARD_WIDGET_SECRET" in done.output) == (1, True)

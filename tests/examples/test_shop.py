@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -10,6 +12,7 @@ from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
+from yarl import URL
 
 from arqboard.testing import Kit, kit
 
@@ -89,6 +92,16 @@ async def test_a_report_is_made_once_and_downloaded_from_the_dashboard(shop: Sho
     assert page.status == 200 and "report-7.pdf" in await page.text()
     file = await shop.client.get(f"/ops/api/v1/jobs/{one['task']}/artefacts/1")
     assert file.content_type == "application/pdf" and (await file.read()).startswith(b"%PDF")
+
+
+async def test_the_page_of_a_task_has_its_bar(shop: Shop) -> None:
+    told = await shop.post("/reports", {"user_id": 7})
+
+    page = await (await shop.client.get(f"{told['url']}/watch")).text()
+
+    (address,) = re.findall(r'data-job="([^"]+)"', page)
+    bar = await shop.client.get(URL(html.unescape(address), encoded=True).relative())
+    assert bar.status == 200 and "Waiting to start" in await bar.text()
 
 
 async def test_an_unknown_task_is_not_found_in_words(shop: Shop) -> None:

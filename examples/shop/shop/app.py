@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from arqboard import Board, JobNotFound, connect
 from arqboard.protocol import Job, State
+from arqboard.widget import link, script
 from arqboard_dashboard.app import create_app
 from arqboard_dashboard.settings import Settings
 
@@ -21,6 +23,7 @@ from .tasks import generate_report, welcome
 
 BOARD = web.AppKey("board", Board)
 DATABASE = web.AppKey("database", Path)
+SECRET = web.AppKey("secret", str)
 Body = TypeVar("Body", bound=BaseModel)
 
 
@@ -75,6 +78,15 @@ def told(job: Job) -> dict[str, Any]:
     }
 
 
+async def watch(request: web.Request) -> web.Response:
+    """A page for the user in which the task's bar moves: the dashboard's widget, by a link that expires in an hour."""
+    url = link(
+        request.match_info["id"], secret=request.app[SECRET], base=f"{request.url.origin()}/ops", show="steps",
+        label="Your order",
+    )  # fmt: skip
+    return web.Response(text=f"<!doctype html><title>Shop</title><main>{script(url)}</main>", content_type="text/html")
+
+
 async def body_of(request: web.Request, model: type[Body]) -> Body:
     try:
         return model.model_validate_json(await request.read())
@@ -103,7 +115,9 @@ def shop(redis_url: str, database: Path) -> web.Application:
     app[DATABASE] = database
     app.add_routes([web.post("/register", register), web.post("/reports", report)])
     app.router.add_get("/tasks/{id}", task, name="task")
-    app.add_subapp("/ops", create_app(Settings.read(redis_url=redis_url)))
+    app.router.add_get("/tasks/{id}/watch", watch)
+    app[SECRET] = os.environ.get("ARQBOARD_WIDGET_SECRET") or secrets.token_hex(32)
+    app.add_subapp("/ops", create_app(Settings.read(redis_url=redis_url, widget_secret=app[SECRET])))
 
     async def board(app: web.Application) -> AsyncIterator[None]:
         app[BOARD] = await connect(redis_url)
