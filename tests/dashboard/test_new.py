@@ -14,6 +14,7 @@ from board import EVERYTHING, Client, MakeClient, forget, form_token
 
 from arqboard.protocol import FunctionInfo, Job, Keys, Reader, State
 from arqboard.protocol.commands import Commands, Submission
+from arqboard.protocol.payload import preview_call
 from arqboard_dashboard.offers import check_offer, check_recent, read_offer, read_recent
 
 HTMX = {"HX-Request": "true"}
@@ -295,6 +296,26 @@ async def test_the_last_jobs_of_the_task_can_be_used_again(client: Client, comma
     assert re.search(r'name="opt.priority"[^>]* value="4"', again)
     job = await submitted(client, reader, function="resize", like="j4", **{"arg.folder": "/in4"})
     assert job.retry_of == ""
+
+
+async def test_whole_numbers_of_any_length_are_filled_in_again_as_they_were(
+    client: Client, commands: Commands, reader: Reader, redis: Any, keys: Keys
+) -> None:
+    info = FunctionInfo.of("count", _count, queue=QUEUE)
+    await redis.hset(keys.functions, "count", info.model_dump_json())
+    given = {"upto": 2**64, "others": [2**63, -(10**30)]}
+    _, kwargs = preview_call([], given)
+    await commands.submit(Submission("count", QUEUE, b"p", job_id="j1", kwargs=kwargs))
+
+    page = await (await client.get("/jobs/new?again=j1")).text()
+    assert f'value="{2**64}"' in page
+    shown = html.unescape(re.search(r'<textarea[^>]*name="arg.others"[^>]*>(.*?)</textarea>', page, re.DOTALL)[1])  # type: ignore[index]
+    job = await submitted(client, reader, function="count", **{"arg.upto": str(2**64), "arg.others": shown})
+
+    assert job.kwargs == given
+
+
+async def _count(ctx: dict[Any, Any], upto: int, others: list[int]) -> None: ...
 
 
 async def test_run_again_links_the_new_job_to_the_old_one(client: Client, commands: Commands, reader: Reader) -> None:
