@@ -48,14 +48,17 @@
       [el.arqboardShown, el.arqboardAt] = [el.textContent, el.dateTime];
     }
   }
-  function tick() {
-    const now = clockNow();
-    for (const el of all('time[data-ago], time[data-since], time[data-left]')) {
-      if (!el.checkVisibility({ contentVisibilityAuto: true })) continue;
+  /* All is looked at before anything is written: with both in one loop the page is laid out anew for each time on it. */
+  function tick(isNewOnly = false) {
+    const now = Date.now() + arqboard.ahead;
+    const seen = [...all('time[data-ago], time[data-since], time[data-left]')].filter(el =>
+      (!isNewOnly || el.arqboardTicked !== el.textContent) && el.checkVisibility({ contentVisibilityAuto: true }));
+    for (const el of seen) {
       const at = Date.parse(el.dateTime), past = now - at, kind = el.dataset;
       setText(el, 'ago' in kind ? word('ago', { span: span(past).split(' ', 2).join(' ') }) : 'since' in kind ? span(past)
         : past < 0 ? word('in', { span: span(-past) }) : word('now'));
       if (el.arqboardAt !== el.dateTime) [el.title, el.arqboardAt] = [full.format(at), el.dateTime];
+      el.arqboardTicked = el.textContent;
     }
   }
   function nameZone() {
@@ -68,7 +71,7 @@
   function update() {
     localise();
     nameZone();
-    tick();
+    tick(true);
   }
 
   Object.assign(arqboard, { ahead: 0, span, tick, updateTimes: update });
