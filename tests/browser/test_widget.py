@@ -113,6 +113,11 @@ async def told(page: Page, kind: str) -> list[Any]:
     return [what for what in heard if what[0] == kind]
 
 
+async def is_at(site: Site, job_id: str, done: int) -> bool:
+    job = await site.in_state(job_id, State.RUNNING)
+    return job.progress is not None and job.progress.done == done
+
+
 def has_complained(page: Page, of: str) -> bool:
     """Whether the browser's console has said so."""
     return any(of in said for said in page.complaints)  # type: ignore[attr-defined]
@@ -253,7 +258,8 @@ async def test_a_link_that_expires_while_it_is_open_keeps_what_was_known(
 ) -> None:
     job_id = await site.submit("stepwise", total=10)
     site.stage.steps.put_nowait(4)
-    shop.body = script(board.link(job_id, expires=timedelta(seconds=4)))
+    await eventually(partial(is_at, site, job_id, 4))
+    shop.body = script(board.link(job_id, expires=timedelta(seconds=5)))
     await page.goto(shop.origin)
     await expect(bar(page).locator(".pct")).to_have_text("40%")
 
@@ -418,12 +424,7 @@ async def test_without_scripts_a_frame_shows_where_the_job_stands(
 ) -> None:
     job_id = await site.submit("stepwise", total=10)
     site.stage.steps.put_nowait(4)
-
-    async def is_at_4() -> bool:
-        job = await site.in_state(job_id, State.RUNNING)
-        return job.progress is not None and job.progress.done == 4
-
-    await eventually(is_at_4)
+    await eventually(partial(is_at, site, job_id, 4))
     context = await browser.new_context(java_script_enabled=False)
     page = await context.new_page()
     shop.body = iframe(board.link(job_id), accent="c2410c")
