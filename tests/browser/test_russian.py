@@ -222,7 +222,8 @@ async def test_english_would_be_found() -> None:
 
 
 #: Where a label is cut off: what holds it is narrower than its words, and does not wrap or scroll.
-CUT = """() => [...document.querySelectorAll('.btn, .tab, .badge, .kpi .k, .kpi .d, .seg a, h1, h2, dt, th, [role=columnheader]')]
+CUT = """() => [...document.querySelectorAll(
+    '.btn, .tab, .badge, .kpi .k, .kpi .d, .seg a, h1, h2, dt, th, [role=columnheader]')]
   .filter(el => el.checkVisibility() && !el.closest('.vh, [hx-ignore]') && el.scrollWidth - el.clientWidth > 1
     && getComputedStyle(el).display !== 'inline' && getComputedStyle(el).overflowX !== 'visible')
   .map(el => el.textContent.trim().slice(0, 60))"""

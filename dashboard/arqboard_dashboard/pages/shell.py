@@ -14,7 +14,7 @@ from ..appkeys import ADMITTED, ALERTS, GATE, OVERVIEW, SETTINGS
 from ..auth import cookie_path
 from ..language import gettext
 from ..preferences import Preferences
-from ..views import ErrorView, LoginView, Look, Shell, Side, Told
+from ..views import Look, Shell, Side, Told
 
 FLASH = "arqboard_flash"
 #: What the last action did, by the code in a short-lived cookie: no text of a request is ever shown.
