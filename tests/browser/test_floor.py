@@ -93,7 +93,7 @@ async def test_a_queues_page_moves_and_a_function_is_held(page: Page, site: Site
     await row.get_by_role("button", name="Resume typed").click()
     await site.in_state(job_id, State.SUCCEEDED)
     await expect(row).not_to_contain_text("held back")
-    await page.get_by_role("link", name="24h").click()
+    await page.get_by_role("link", name="24 h").click()
     await expect(page).to_have_url(re.compile("span=24h"))
     await expect(page.locator("[data-live^='queue-charts:24h/']")).to_contain_text("15 minutes")
     await page.go_back()
