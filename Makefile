@@ -39,6 +39,9 @@ bench: $(VENV)/installed-dev browser  ## Measure what docs/performance.md says
 screenshots: $(VENV)/installed-dev browser  ## Take pictures of all pages, those of the README anew
 	$(BIN)/python docs/screenshots.py
 
+patterns: $(VENV)/installed-dev browser  ## Accept how components look now, as pictures in tests/browser/pictures
+	ARQBOARD_ACCEPT_PICTURES=1 $(BIN)/pytest -q -n0 tests/browser/test_patterns.py -k accepted
+
 messages: $(VENV)/installed-dev  ## Bring the catalogues in locale/ up to date with templates and pages
 	$(BIN)/python tools/messages.py
 

@@ -94,5 +94,6 @@ LINES = Section(
         Sample("Slots and rates", "patterns/depth", {"part": (3, 10), "lines": ([4, 9, 2, 7], [4, 6, 5, 7])}, "narrow"),
         Sample("Many slots", "patterns/depth", {"part": (90, 200), "lines": ([4] * 60, [5] * 60)}, "narrow"),
     ),
+    ("queues",),
 )
 SECTIONS = (BUTTONS, BADGES, BARS, LINES)

@@ -110,7 +110,8 @@ NASTY = job(
 )  # fmt: skip
 LONGEST = job(
     "very-long-" + "0123456789" * 9, LONG, State.FAILED, queue="queue:" + LONG, error=ErrorInfo(LONG, LONG * 3, ""),
-    tags=("x" * 60, "y" * 60, "z" * 60), outcome=Outcome.FAILED, kwargs={LONG: LONG * 2}, tries=100_000, max_tries=100_000, attempt=100_000,
+    tags=("x" * 60, "y" * 60, "z" * 60), outcome=Outcome.FAILED, kwargs={LONG: LONG * 2}, tries=100_000,
+    max_tries=100_000, attempt=100_000,
 )  # fmt: skip
 IN_RUSSIAN = replace(RUNNING, id="ru-4711", function=RUSSIAN, queue="склад", progress=progress(4, 9, "строк", RUSSIAN))
 BROKEN = Unreadable("6612ff0d", 'the state is "walking", which there is not')
