@@ -97,6 +97,10 @@
       hear[m.t]?.(m);
       acknowledge(m);
     },
+    // A frame may have taken away what an answer is for. Then htmx would drop all of it, also the note with Undo.
+    htmx_after_request(_, { ctx }) {
+      if (ctx.target?.isConnected === false) Object.assign(ctx, { target: document.body, swap: 'none' });
+    },
     htmx_before_swap() { document.dispatchEvent(new CustomEvent('live:swapping')); },
     htmx_after_swap() {
       document.dispatchEvent(new CustomEvent('live:swapped'));

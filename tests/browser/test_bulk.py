@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import pytest
 from bulks import failed, in_state, waiting
-from playwright.async_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.async_api import Browser, BrowserContext, Locator, Page, Route, expect
 from waiting import eventually
 
 from arqboard.protocol import Query, State
@@ -258,3 +258,20 @@ async def test_selection_questions_and_notes_are_accessible(
     await look("page that asks")
     await context.close()
     assert {name: problems for name, problems in found.items() if problems} == {}
+
+
+async def test_an_answer_that_comes_after_its_row_has_gone_still_leaves_its_note(page: Page, site: Site) -> None:
+    job_id = await site.submit("typed", user_id=1)
+    await site.in_state(job_id, State.SUCCEEDED)
+    row = page.locator(f"#job-{job_id}")
+
+    async def late(route: Route) -> None:
+        answer = await route.fetch()
+        await expect(row).to_have_count(0)
+        await route.fulfill(response=answer)
+
+    await page.route("**/delete", late)
+    await go_live(page, site.url("/jobs"))
+    await row.get_by_role("button", name="Delete").click()
+    await page.locator("#toasts").get_by_role("button", name="Undo").click()
+    await expect(row).to_be_visible()
