@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
-from typing import Any, Literal
 
 import pytest
 import pytest_asyncio
@@ -17,8 +16,8 @@ from arqboard.protocol import State
 from arqboard.protocol.schedule import At, Crontab, Every
 from arqboard.protocol.schedules import Schedules
 
+from .accessible import walking
 from .conftest import Site, go_live
-from .test_accessibility import violations
 from .test_faults import Scene, scene
 
 __all__ = ["scene"]
@@ -210,28 +209,9 @@ async def every_state(site: Site) -> None:
 PAGES = ("/queues", QUEUE_URL, "/workers", "/workers/slow", "/workers/lost", "/schedules", "/schedules/clean-up")
 
 
-@pytest.mark.parametrize("width", [1440, 390])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_every_page_is_accessible(
-    browser: Browser, site: Site, schedules: Schedules, scheme: Literal["light", "dark"], width: int
-) -> None:
+async def test_every_page_is_accessible(browser: Browser, site: Site, schedules: Schedules) -> None:
     await every_state(site)
-    size = {"width": width, "height": 900}
-    context = await browser.new_context(color_scheme=scheme, viewport=size, reduced_motion="reduce")  # type: ignore[arg-type]
-    page = await context.new_page()
-    found: dict[str, list[Any]] = {}
-    for path in PAGES:
-        await go_live(page, site.url(path))
-        found[path] = await violations(page)
-        overflow = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        if overflow > 0:
-            found[path].append(("scrolls sideways", overflow))
-    await context.close()
-    assert {path: problems for path, problems in found.items() if problems} == {}
-
-
-async def test_pages_with_nothing_on_them_are_accessible(page: Page, site: Site) -> None:
-    for path in ("/schedules", "/workers?queue=none"):
-        await page.goto(site.url(path))
-        await expect(page.locator("main .empty")).to_be_visible()
-        assert await violations(page) == []
+    async with walking(browser, site.url("/")) as walk:
+        for path in PAGES:
+            await go_live(walk.page, site.url(path))
+            await walk.check(path)

@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import flow_tasks
 import pytest
@@ -25,8 +25,8 @@ from arqboard.protocol.workflows import FlowState, Workflows
 from arqboard_dashboard.app import create_app
 from arqboard_dashboard.settings import Settings
 
+from .accessible import walking
 from .conftest import Site, go_live
-from .test_accessibility import violations
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -286,34 +286,15 @@ async def test_everything_but_the_liveness_works_without_javascript(browser: Bro
     await context.close()
 
 
-@pytest.mark.parametrize("width", [1440, 768, 390])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_every_page_in_every_state_is_accessible(
-    browser: Browser, site: Site, scheme: Literal["light", "dark"], width: int
-) -> None:
-    context = await browser.new_context(
-        color_scheme=scheme, viewport={"width": width, "height": 900}, reduced_motion="reduce"
-    )
-    page = await context.new_page()
-    found: dict[str, list[Any]] = {}
-
-    async def look(name: str, path: str) -> None:
-        await page.goto(site.url(path))
-        await expect(page.locator("h1")).to_be_visible()
-        found[name] = await violations(page)
-        overflow = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        if overflow > 0:
-            found[name].append(("scrolls sideways", overflow))
-
-    await look("first run", "/workflows")
-    for name, workflow_id in (await every_state(site)).items():
-        await look(name, f"/workflows/{workflow_id}")
-        await look(f"{name}, its jobs", f"/workflows/{workflow_id}?show=list&open=all")
-    await look("list", "/workflows")
-    await look("none found", "/workflows?name=zebra&state=running")
-    await look("unknown", "/workflows/none")
-    await context.close()
-    assert {name: problems for name, problems in found.items() if problems} == {}
+async def test_every_page_in_every_state_is_accessible(browser: Browser, site: Site) -> None:
+    async with walking(browser, site.url("/")) as walk:
+        await walk.look("first run", "/workflows")
+        for name, workflow_id in (await every_state(site)).items():
+            await walk.look(name, f"/workflows/{workflow_id}")
+            await walk.look(f"{name}, its jobs", f"/workflows/{workflow_id}?show=list&open=all")
+        await walk.look("list", "/workflows")
+        await walk.look("none found", "/workflows?name=zebra&state=running")
+        await walk.look("unknown", "/workflows/none")
 
 
 async def every_state(site: Site) -> dict[str, str]:
