@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,7 +87,7 @@ class Walk:
 
 
 @asynccontextmanager
-async def walking(browser: Browser, url: str, looks: Looks = LOOKS) -> AsyncIterator[Walk]:
+async def walking(browser: Browser, url: str, looks: Looks = LOOKS) -> AsyncGenerator[Walk]:
     """A walk over the pages of a site; fails at its end with all that was found on the way."""
     context = await browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
     walk = Walk(await context.new_page(), url.rstrip("/"), looks)

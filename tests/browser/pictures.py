@@ -37,7 +37,7 @@ async def shot(page: Page, selector: str) -> Image.Image:
     """A part of the page as it is painted, whatever of it is in view."""
     await page.evaluate("scrollTo(0, 0)")
     box: Any = await page.locator(selector).first.bounding_box()
-    client = await page.context.new_cdp_session(page)  # as Playwright does it, without its waiting
+    client: Any = await page.context.new_cdp_session(page)  # as Playwright does it, without its waiting
     clip = {**box, "scale": 1}
     answer = await client.send(
         "Page.captureScreenshot", {"clip": clip, "captureBeyondViewport": True, "optimizeForSpeed": True}
@@ -48,7 +48,7 @@ async def shot(page: Page, selector: str) -> Image.Image:
 
 def small(picture: Image.Image) -> Image.Image:
     """As it is kept: letters are grey lines, what stands where and in which colour is still there."""
-    return picture.resize((max(1, picture.width // SCALE), max(1, picture.height // SCALE)), Image.Resampling.BOX)
+    return picture.reduce(SCALE)
 
 
 def difference(one: Image.Image, other: Image.Image) -> Difference:

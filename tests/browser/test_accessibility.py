@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -27,7 +27,7 @@ NOWHERE = "redis://127.0.0.1:1/0"
 
 
 @asynccontextmanager
-async def served(**settings: Any) -> AsyncIterator[str]:
+async def served(**settings: Any) -> AsyncGenerator[str]:
     """The address of a dashboard of its own."""
     async with TestServer(create_app(Settings.read(**settings)), host="127.0.0.1") as server:
         yield str(server.make_url("/"))
