@@ -37,7 +37,7 @@
     return (row && reached(row, 'a[href]')[0]) ?? title();
   }
   function restore() {
-    if (!was) return;
+    if (!was || !place) return;
     if (!isThere(was)) was = successor();
     const now = document.activeElement;
     if (isThere(now) && now !== document.body || document.querySelector('dialog[open]')) return;

@@ -209,6 +209,12 @@ async def says_yes(page: Page) -> None:
     )
 
 
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A retried job starts without the seconds in which that can be undone, for tests that are not about undo."""
+    monkeypatch.setattr("arqboard.protocol.acting.RETRY_DELAY_MS", 0)
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
     outcome = yield

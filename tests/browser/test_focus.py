@@ -19,7 +19,7 @@ from arqboard.protocol.schedules import Schedules
 from .conftest import Site, go_live
 
 TWO_FRAMES = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.usefixtures("at_once")]
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -12,7 +12,7 @@ from arqboard.protocol import State
 
 from .conftest import Site, go_live
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.usefixtures("says_yes")]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.usefixtures("says_yes", "at_once")]
 
 
 async def bar_value(page: Page) -> int:
