@@ -9,6 +9,7 @@ from playwright.async_api import Browser, BrowserContext, Page, expect
 from waiting import eventually
 
 from arqboard.protocol import State
+from arqboard.submitting import find_function, submit
 
 from .conftest import Site, go_live
 from .test_accessibility import violations
@@ -240,6 +241,32 @@ async def test_a_waiting_job_is_put_off_and_then_run_now(page: Page, site: Site)
     await page.keyboard.press("Escape")
     await page.get_by_role("button", name="Run now").click()
     await expect(page.locator(".events")).to_contain_text("Attempt 2 started")
+
+
+@pytest.mark.parametrize(
+    ("function", "seen"),
+    [
+        ("open_chunks", ".map, .log li, [data-live^='outcome:']"),
+        ("report", ".stepper li, .log li, [data-live^='artefacts:'] li, [data-live^='outcome:']"),
+    ],
+)
+async def test_opened_before_it_began_the_page_ends_as_one_opened_afterwards(
+    page: Page, site: Site, function: str, seen: str
+) -> None:
+    info = find_function(await site.reader.functions(), function)
+    job_id = (await submit(site.commands, info, [], {}, defer_by=3600)).job_id
+    await go_live(page, site.url(f"/jobs/{job_id}"))
+    await page.get_by_role("button", name="Run now").click()
+    for step in (1, 2, 3, 4, 4, 4):  # as many as either task asks for
+        site.stage.steps.put_nowait(step)
+    await site.in_state(job_id, State.SUCCEEDED)
+    for part in seen.split(", "):
+        await expect(page.locator(part).first).to_be_visible()
+    await expect(page.locator("[data-live^='hero:']")).to_contain_text("Succeeded")
+    words = "document.querySelector('main').innerText.replace(/arq keeps the result until.*/, '').trim()"
+    lived = await page.evaluate(words)
+    await page.reload()
+    assert await page.evaluate(words) == lived
 
 
 # Everywhere
