@@ -281,5 +281,5 @@ def _filled(picture: Image.Image) -> float:
     changes = [n for n, (one, other) in enumerate(pairwise(middle), 5) if one != other]
     if changes:
         return changes[0] / picture.width
-    grey = max(middle[0]) - min(middle[0]) < 16  # type: ignore[type-var, arg-type, operator] # pyright: ignore
+    grey = max(middle[0]) - min(middle[0]) < 16  # type: ignore[arg-type] # pyright: ignore
     return 0.0 if grey else 1.0

@@ -46,8 +46,20 @@ def test_what_json_lacks_is_shown_as_inert_text() -> None:
     assert json.loads(preview([date(2026, 2, 1), datetime(2026, 2, 1, tzinfo=UTC)])) == [
         "2026-02-01", "2026-02-01T00:00:00+00:00",
     ]  # fmt: skip
-    shown = json.loads(preview([b"bytes", {1, 2}, float("nan"), 10**30, -(2**63), 10**100, "\ud800", Odd(), {3: "key"}]))
-    assert shown == ["b'bytes'", [1, 2], "nan", 10**30, -(2**63), str(10**100), "?", "<Odd: its repr raised RuntimeError>", {"3": "key"}]
+    shown = json.loads(
+        preview([b"bytes", {1, 2}, float("nan"), 10**30, -(2**63), 10**100, "\ud800", Odd(), {3: "key"}])
+    )
+    assert shown == [
+        "b'bytes'",
+        [1, 2],
+        "nan",
+        10**30,
+        -(2**63),
+        str(10**100),
+        "?",
+        "<Odd: its repr raised RuntimeError>",
+        {"3": "key"},
+    ]
 
 
 def test_long_and_deep_values_are_cut_and_say_so() -> None:
