@@ -68,7 +68,7 @@ from .hub import Hub
 from .keycounting import KeyCounting, closing
 from .overview import Overview
 from .palette import Palette
-from .place import base
+from .place import base, kind
 from .queue_board import QueueBoard
 from .render import Renderer
 from .routes import ROUTES
@@ -156,8 +156,14 @@ def _go_live(app: web.Application) -> None:
     app[STARTED] = round(time.time() * 1000)
     metrics.watch(app)
     app.on_startup.insert(0, _warm_up)
+    app.on_response_prepare.append(_after_action)
     app.cleanup_ctx.extend((_feeding, checking, closing))
     app.on_shutdown.append(_close_sockets)
+
+
+async def _after_action(request: web.Request, response: web.StreamResponse) -> None:
+    if request.method == "POST" and response.status < 400 and kind(request) == "page":
+        request.app[FEED].acted()
 
 
 async def _warm_up(app: web.Application) -> None:

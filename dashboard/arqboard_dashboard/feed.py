@@ -87,7 +87,7 @@ class Feed:
         self._woken: float | None = None
         self._backoff = 0.0
         self._lists_changed = False
-        self._changed_at = self._lists_at = self._meters_at = self._promoted_at = _NEVER
+        self._changed_at = self._lists_at = self._meters_at = self._promoted_at = self._acted_at = _NEVER
         self._read_at: dict[str, float] = {}
         self._spoken: Counter[str] = Counter()
         self._languages: tuple[str, ...] = (ENGLISH,)
@@ -170,6 +170,14 @@ class Feed:
         return {fragment.key: fragment for fragment in fetched}
 
     # When to look
+
+    def acted(self) -> None:
+        """Somebody did something on a page, and was answered with the part as it was then. If it is undone before the
+        next reading, nothing looks different to us and that page stays wrong; so for a while parts are sent anyhow."""
+        self._acted_at = self._changed_at = time.monotonic()
+        self._meters_at = _NEVER
+        self._read_at.clear()
+        self._wake.set()
 
     def _wake_up(self) -> None:
         if self._hub.sockets:
@@ -292,12 +300,13 @@ class Feed:
         if not _is_over(self._meters_at, METERS_GAP):
             return
         self._meters_at = time.monotonic()
+        is_anew = not _is_over(self._acted_at, SETTLE_SECONDS)
         kinds = {"side"}
         if not _is_over(self._changed_at, SETTLE_SECONDS):
             kinds.add("tabs")
         for key in [*of_kinds(self._hub.topics, in_every_language(kinds)), *self._due_parts()]:
             fragment, known = await self._meter(key), self._hub.fragments.get(key)
-            if fragment and (known is None or known.html != fragment.html):
+            if fragment and (known is None or known.html != fragment.html or is_anew):
                 self._publish_one(fragment)
 
     def _due_parts(self) -> list[str]:

