@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
+from urllib.error import HTTPError
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
@@ -98,12 +99,18 @@ class Board:
         return str(self.ask("POST", "/jobs", body)["id"])
 
     def job(self, job_id: str) -> Any:
-        return self.ask("GET", f"/jobs/{job_id}")
+        """None before its workflow has come to it."""
+        try:
+            return self.ask("GET", f"/jobs/{job_id}")
+        except HTTPError as error:
+            if error.code == 404:
+                return None
+            raise
 
     def wait(self, job_id: str, wanted: Callable[[Any], bool]) -> None:
         """Until the job is as wanted. Raises TimeoutError after two minutes."""
         end = time.monotonic() + 120
-        while not wanted(job := self.job(job_id)):
+        while (job := self.job(job_id)) is None or not wanted(job):
             if time.monotonic() > end:
                 raise TimeoutError(f"{job_id} is still {job}")
             time.sleep(0.1)
