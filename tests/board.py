@@ -7,6 +7,7 @@ import enum
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal
 
+from aiohttp import ClientWebSocketResponse, WSMsgType
 from aiohttp.test_utils import TestClient
 from pydantic import Field
 
@@ -113,3 +114,22 @@ def routes() -> list[tuple[str, str]]:
     resources = [(route.method, route.resource) for route in create_app(Settings.read()).router.routes()]
     found = {(method, resource.canonical.replace("{id}", "j1")) for method, resource in resources if resource}
     return sorted((method, path) for method, path in found if path and not path.startswith("/static"))
+
+
+async def hear(ws: ClientWebSocketResponse, kind: str, containing: str = "") -> dict[str, Any]:
+    """The next message of a kind; the others are painted and passed over."""
+    while True:
+        message: dict[str, Any] = await ws.receive_json(timeout=10)
+        if "seq" in message:
+            await ws.send_json({"t": "ack", "seq": message["seq"]})
+        if message["t"] == kind and containing in message.get("content", ""):
+            return message
+
+
+async def closed(ws: ClientWebSocketResponse) -> int | None:
+    """The code that the server closes with, whatever it says before."""
+    while True:
+        message = await ws.receive(timeout=10)
+        if message.type in (WSMsgType.CLOSE, WSMsgType.CLOSED, WSMsgType.CLOSING, WSMsgType.ERROR):
+            return ws.close_code
+        assert message.type is WSMsgType.TEXT

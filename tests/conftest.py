@@ -13,11 +13,13 @@ from waiting import connect
 from arqboard.protocol import Keys, Reader
 from arqboard.protocol.client import Client
 from arqboard.protocol.commands import Commands
+from arqboard.testing.server import free_port
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyServer]:
-    with ValkeyServer(data_dir=Path(tmp_path_factory.mktemp("valkey")), appendonly="no", save="") as running:
+    folder = Path(tmp_path_factory.mktemp("valkey"))
+    with ValkeyServer(port=free_port(), data_dir=folder, appendonly="no", save="") as running:
         yield running
 
 

@@ -19,6 +19,7 @@ from waiting import eventually
 from arqboard.protocol import Job, Keys, Outcome, Reader, State
 from arqboard.protocol.commands import ChunkReport, Claimed, Commands, Ended, Report, Submission, renew_args
 from arqboard.protocol.scripts import register
+from arqboard.testing.server import free_port
 from arqboard_dashboard import feed as feed_module
 from arqboard_dashboard.appkeys import OVERVIEW, RENDERER
 from arqboard_dashboard.feed import Feed
@@ -446,7 +447,7 @@ async def test_without_its_subscription_the_feed_is_a_second_late(page: Page, co
 
 
 async def test_redis_may_go_away_and_come_back(tmp_path: Path, renderer: CountingRenderer, hub: Hub) -> None:
-    server = ValkeyServer(data_dir=tmp_path, appendonly="yes", persist=True)
+    server = ValkeyServer(port=free_port(), data_dir=tmp_path, appendonly="yes", persist=True)
     server.start()
     port = server.port
     redis = Redis(port=port)

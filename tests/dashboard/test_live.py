@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientWebSocketResponse, WSMsgType, WSServerHandshakeError, web
 from aiohttp.test_utils import TestClient, TestServer
-from board import MakeClient, own_origin
+from board import MakeClient, closed, hear, own_origin
 from redis.asyncio import Redis
 from waiting import eventually
 
@@ -70,25 +70,6 @@ def connect(site: Site) -> Connect:
 
 async def hello(ws: ClientWebSocketResponse, live: dict[str, Any] | None = None, build: str = "b1") -> None:
     await ws.send_json({"t": "hello", "p": 1, "b": build, "live": live or {}})
-
-
-async def hear(ws: ClientWebSocketResponse, kind: str, containing: str = "") -> dict[str, Any]:
-    """The next message of a kind; the others are painted and passed over."""
-    while True:
-        message: dict[str, Any] = await ws.receive_json(timeout=10)
-        if "seq" in message:
-            await ws.send_json({"t": "ack", "seq": message["seq"]})
-        if message["t"] == kind and containing in message.get("content", ""):
-            return message
-
-
-async def closed(ws: ClientWebSocketResponse) -> int | None:
-    """The code that the server closes with, whatever it says before."""
-    while True:
-        message = await ws.receive(timeout=10)
-        if message.type in (WSMsgType.CLOSE, WSMsgType.CLOSED, WSMsgType.CLOSING, WSMsgType.ERROR):
-            return ws.close_code
-        assert message.type is WSMsgType.TEXT
 
 
 async def submit(commands: Commands, job_id: str) -> None:

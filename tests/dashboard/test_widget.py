@@ -9,8 +9,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from aiohttp import ClientWebSocketResponse, WSMsgType, WSServerHandshakeError
-from board import Client, MakeClient, own_origin
+from aiohttp import ClientWebSocketResponse, WSServerHandshakeError
+from board import Client, MakeClient, closed, hear, own_origin
 from waiting import eventually
 from yarl import URL
 
@@ -69,8 +69,8 @@ async def test_a_link_opens_the_bar_of_its_job_to_who_has_no_account(board: Clie
 async def test_it_opens_nothing_else(board: Client, job: str) -> None:
     await board.get(path())
 
-    for closed in ("/jobs", "/jobs/j1", "/api/v1/jobs/j1", "/jobs/j1/share"):
-        assert (await board.get(closed, allow_redirects=False)).status in (303, 401)
+    for behind in ("/jobs", "/jobs/j1", "/api/v1/jobs/j1", "/jobs/j1/share"):
+        assert (await board.get(behind, allow_redirects=False)).status in (303, 401)
 
 
 @pytest.mark.parametrize("show", list(Show))
@@ -277,22 +277,6 @@ def test_a_secret_that_can_be_guessed_is_no_setting(secret: str) -> None:
 
 async def watch(client: Client, **given: Any) -> ClientWebSocketResponse:
     return await client.ws_connect(socket_path(**given), origin=own_origin(client))
-
-
-async def hear(ws: ClientWebSocketResponse, kind: str, containing: str = "") -> dict[str, Any]:
-    while True:
-        message: dict[str, Any] = await ws.receive_json(timeout=10)
-        if "seq" in message:
-            await ws.send_json({"t": "ack", "seq": message["seq"]})
-        if message["t"] == kind and containing in message.get("content", ""):
-            return message
-
-
-async def closed(ws: ClientWebSocketResponse) -> int | None:
-    while True:
-        message = await ws.receive(timeout=10)
-        if message.type in (WSMsgType.CLOSE, WSMsgType.CLOSED, WSMsgType.CLOSING, WSMsgType.ERROR):
-            return ws.close_code
 
 
 async def test_what_changes_is_pushed(board: Client, job: str, commands: Commands) -> None:

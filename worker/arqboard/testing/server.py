@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Generator
 from contextlib import contextmanager
 from importlib import import_module
@@ -19,8 +20,14 @@ def embedded_server() -> Generator[str]:
     if named:
         yield named
         return
-    with _valkey()(appendonly="no", save="") as running:
+    with _valkey()(port=free_port(), appendonly="no", save="") as running:
         yield f"redis://127.0.0.1:{running.port}/0"
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1, from the system: test runs that start at once get different ones."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
 
 
 def _valkey() -> Any:
