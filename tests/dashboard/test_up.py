@@ -26,6 +26,7 @@ from arqboard.protocol.job import State
 from arqboard.protocol.keys import Keys
 from arqboard.protocol.reader import Reader, WorkerInfo
 from arqboard.submitting import submit
+from arqboard.testing.server import free_port
 from arqboard_dashboard import embedded
 from arqboard_dashboard.datafolder import CannotStart, DataFolder
 
@@ -280,11 +281,6 @@ async def value_of(up: Up, key: str) -> Any:
 def clean_environment() -> dict[str, str]:
     """Ours without settings that the person who runs the tests may have."""
     return {name: value for name, value in os.environ.items() if not name.startswith(("ARQBOARD_", "REDIS_"))}
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def is_alive(pid: int) -> bool:
