@@ -85,15 +85,17 @@ class Lists:
             self._edges.pop(key, None)
 
     def behind(self, live: Mapping[str, int]) -> dict[str, int]:
-        """Lists with new jobs on top of the rows that a page shows, and how many.
+        """Lists with jobs that a page does not show yet, and how many.
 
-        A list with version 0 is not the first page, so nothing can be said about it.
+        With the newest first, those are above its rows: what has moved up from the next page is no news. A list with
+        version 0 is not the first page, so nothing can be said about it.
         """
         found: dict[str, int] = {}
         for key, shown in live.items():
             if shown and (ids := self._tops.get(key)):
-                new = sum(1 for _ in takewhile(lambda job_id: f"row:{job_id}" not in live, ids))
-                if new:
+                missing = [f"row:{job_id}" not in live for job_id in ids]
+                is_newest_first = _query(key).sort is Sort.NEWEST
+                if new := sum(takewhile(bool, missing) if is_newest_first else missing):
                     found[key] = new
         return found
 
@@ -142,6 +144,10 @@ class Lists:
 
 def _split(keys: Sequence[str]) -> tuple[dict[str, Query], dict[str, Query]]:
     """Lists that an index answers, and searches."""
-    queries = {key: parse_query(key.partition(":")[2]) for key in keys}
+    queries = {key: _query(key) for key in keys}
     plain = {key: query for key, query in queries.items() if not query.is_scan}
     return plain, {key: query for key, query in queries.items() if key not in plain}
+
+
+def _query(key: str) -> Query:
+    return parse_query(key.partition(":")[2])

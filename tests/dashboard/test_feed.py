@@ -282,11 +282,12 @@ async def test_a_job_that_breaks_a_template_is_logged_once_and_stops_nobody(
     await submit(commands, "bad", "good")
     renderer.breaks_on = "bad"
     await page.show(row_bad=0, row_good=0)
-    for _ in range(3):
-        attempt = await claim(commands, worker="w1") if "Running" not in page.html else None
-        await commands.abort("bad")
-        await asyncio.sleep(0.1)
-    assert attempt is None or attempt.job_id
+    attempt = await claim(commands)
+    assert attempt.job_id == "bad"
+    for done in (1, 2, 3):
+        before = page.feed.position
+        await report(commands, attempt, done)
+        await eventually(lambda before=before: page.feed.position > before)
 
     await eventually(page.saw('data-state="unreadable"', 'id="job-good"'))
     said = [record for record in caplog.records if record.levelno == logging.ERROR]
@@ -313,6 +314,15 @@ async def test_a_job_that_came_before_the_socket_is_new_too(page: Page, commands
     assert page.feed.behind(page.live) == {"list:": 2}
     assert page.feed.behind({"list:": 0, "row:j1": 1}) == {}, "another page than the first"
 
+    await eventually(lambda: [event["n"] for event in page.of("event")] == [2])
+
+
+async def test_with_the_oldest_first_it_is_new_below(page: Page, commands: Commands) -> None:
+    await submit(commands, "j1", "j2", "j3")
+
+    await page.watch({"list:sort=oldest": 1, "row:j1": 1})
+    assert page.feed.behind(page.live) == {"list:sort=oldest": 2}
+    assert page.feed.behind({**page.live, "row:j2": 1, "row:j3": 1}) == {}
     await eventually(lambda: [event["n"] for event in page.of("event")] == [2])
 
 

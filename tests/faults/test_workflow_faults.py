@@ -64,16 +64,15 @@ def kinds() -> list[tuple[Flow, Any]]:
 async def test_two_hundred_and_fifty_workflows_survive_twenty_kills_and_a_redis_restart(
     fleet: Fleet, own_server: Server, board: Board, reader: Reader
 ) -> None:
-    rng = random.Random(7)
     for _ in range(3):
         fleet.start()
     wanted = kinds()
-    rng.shuffle(wanted)
+    random.Random(7).shuffle(wanted)
     handles: list[WorkflowHandle] = []
     submitting = asyncio.create_task(_submit(wanted, handles))
     for kill in range(KILLS):
         await eventually(partial(_has_moved, fleet, (kill + 1) * 70), within=60)
-        fleet.processes[-rng.randint(1, 3)].kill()
+        await eventually(partial(_kills_the_busiest, fleet), within=60)
         fleet.start()
         if kill == KILLS // 2:
             own_server.kill()
@@ -96,6 +95,16 @@ async def _submit(wanted: list[tuple[Flow, Any]], handles: list[WorkflowHandle])
     """With an idempotency key, so that a lost answer costs nothing."""
     for n, (flow, _) in enumerate(wanted):
         handles.append(await insisted(partial(flow.submit, once=f"flow-{n}")))
+
+
+def _kills_the_busiest(fleet: Fleet) -> bool:
+    """The living worker that has begun a job last. One that still starts has nothing to lose."""
+    alive = {process.pid: process for process in fleet.processes if process.poll() is None}
+    begun = [int(line.split()[-1]) for line in fleet.file.read_text().splitlines()]
+    busiest = next((alive[pid] for pid in reversed(begun) if pid in alive), None)
+    if busiest:
+        busiest.kill()
+    return busiest is not None
 
 
 def _has_moved(fleet: Fleet, runs: int) -> bool:
