@@ -61,7 +61,7 @@ async def test_a_task_is_submitted_and_waited_for(start: StartWorker, board: Boa
 
     await start(add)
     handle = await add.submit(1, b=5)
-    assert await handle.result(timeout=5) == 6
+    assert await handle.result(timeout=20) == 6
     assert await handle.status() is State.SUCCEEDED
     assert await add({}, 1) == 3  # it is still a function
 
@@ -103,7 +103,7 @@ async def test_a_job_that_a_job_submits_knows_its_parent(start: StartWorker, boa
 
     await start(parent, child)
     handle = await parent.submit()
-    child_id = await handle.result(timeout=5)
+    child_id = await handle.result(timeout=20)
     assert (await reader.get(child_id)).parent == handle.id
 
 
@@ -114,7 +114,7 @@ async def test_ten_jobs_go_in_one_call(start: StartWorker, board: Board) -> None
 
     await start(square)
     handles = await submit_many(square.s(n) for n in range(10))
-    assert [await h.result(timeout=5) for h in handles] == [n * n for n in range(10)]
+    assert [await h.result(timeout=20) for h in handles] == [n * n for n in range(10)]
     with pytest.raises(BadArguments):
         await submit_many([square.s(1), square.s("x")])
 
@@ -143,7 +143,7 @@ async def test_a_result_that_cannot_be_written_down_is_an_error_where_it_is_awai
 
     await start(opened)
     with pytest.raises(SerializationError, match="unable to serialize result"):
-        await (await opened.submit()).result(timeout=5)
+        await (await opened.submit()).result(timeout=20)
 
 
 # Retries
@@ -159,7 +159,7 @@ async def test_listed_exceptions_are_tried_again_and_the_last_one_is_the_jobs_er
     await start(flaky)
     handle = await flaky.submit()
     with pytest.raises(ConnectionResetError, match="reset 3"):
-        await handle.result(timeout=5)
+        await handle.result(timeout=20)
     attempts = await reader.attempts(await handle.info())
     assert [a.outcome for a in attempts] == [Outcome.RETRY, Outcome.RETRY, Outcome.FAILED]
     assert [a.error and a.error.message for a in attempts] == ["reset 1", "reset 2", "reset 3"]
@@ -173,7 +173,7 @@ async def test_other_exceptions_fail_at_once(start: StartWorker, board: Board) -
     await start(wrong)
     handle = await wrong.submit()
     with pytest.raises(ValueError, match="no"):
-        await handle.result(timeout=5)
+        await handle.result(timeout=20)
     assert (await handle.info()).tries == 1
 
 
@@ -185,7 +185,7 @@ async def test_retry_asks_for_another_try_with_its_own_delay(start: StartWorker,
         return int(ctx["job_try"])
 
     await start(asks)
-    assert await (await asks.submit()).result(timeout=5) == 2
+    assert await (await asks.submit()).result(timeout=20) == 2
 
 
 async def test_one_call_may_have_its_own_number_of_tries(start: StartWorker, board: Board) -> None:
@@ -195,7 +195,7 @@ async def test_one_call_may_have_its_own_number_of_tries(start: StartWorker, boa
 
     await start(flaky)
     handle = await flaky.options(max_tries=2).submit()
-    await handle.wait(timeout=5)
+    await handle.wait(timeout=20)
     job = await handle.info()
     assert (job.tries, job.max_tries, job.state) == (2, 2, State.FAILED)
 
@@ -211,9 +211,9 @@ async def test_a_failed_job_with_edited_arguments_is_a_new_linked_job(
 
     await start(half)
     failed = await half.submit(3)
-    await failed.wait(timeout=5)
+    await failed.wait(timeout=20)
     edited = await half.options(retry_of=failed.id).submit(4)
-    assert await edited.result(timeout=5) == 2
+    assert await edited.result(timeout=20) == 2
     assert (await reader.get(edited.id)).retry_of == failed.id
     assert (await reader.get(failed.id)).retried_as == edited.id
 
@@ -235,7 +235,7 @@ async def test_the_soft_limit_is_raised_inside_so_the_job_can_clean_up(start: St
         return "never"
 
     await start(slow)
-    assert await (await slow.submit()).result(timeout=5) == "cleaned up"
+    assert await (await slow.submit()).result(timeout=20) == "cleaned up"
 
 
 async def test_a_soft_limit_that_is_let_through_fails_the_job(start: StartWorker, board: Board) -> None:
@@ -245,11 +245,11 @@ async def test_a_soft_limit_that_is_let_through_fails_the_job(start: StartWorker
 
     await start(slow)
     handle = await slow.submit()
-    job = await handle.wait(timeout=5)
+    job = await handle.wait(timeout=20)
     assert job.state is State.FAILED and job.error is not None
     assert str(job.error) == "SoftTimeLimit: ran longer than its soft limit of 0.05 s"
     with pytest.raises(TimeoutError, match="soft limit"):  # no CancelledError: who waits is not cancelled
-        await handle.result(timeout=5)
+        await handle.result(timeout=20)
 
 
 async def test_the_hard_limit_ends_the_job_and_can_be_tried_again(start: StartWorker, board: Board) -> None:
@@ -260,7 +260,7 @@ async def test_the_hard_limit_ends_the_job_and_can_be_tried_again(start: StartWo
     await start(stuck)
     handle = await stuck.submit()
     with pytest.raises(HardTimeLimit, match=r"limit of 0\.05 s"):
-        await handle.result(timeout=5)
+        await handle.result(timeout=20)
     assert (await handle.info()).tries == 2
 
 
@@ -270,8 +270,8 @@ async def test_one_call_may_have_its_own_limits(start: StartWorker, board: Board
         await asyncio.Event().wait()
 
     await start(stuck)
-    soft = await (await stuck.options(soft_timeout=0.05).submit()).wait(timeout=5)
-    hard = await (await stuck.options(timeout=0.05).submit()).wait(timeout=5)
+    soft = await (await stuck.options(soft_timeout=0.05).submit()).wait(timeout=20)
+    hard = await (await stuck.options(timeout=0.05).submit()).wait(timeout=20)
     assert [j.error and j.error.type for j in (soft, hard)] == ["SoftTimeLimit", "HardTimeLimit"]
 
 
@@ -282,7 +282,7 @@ async def test_a_plain_function_runs_in_a_thread(start: StartWorker, board: Boar
         return threading.current_thread() is threading.main_thread()
 
     await start(task(name="where", run_in="thread")(where))
-    assert await (await func(where, name="where").submit()).result(timeout=5) is False
+    assert await (await func(where, name="where").submit()).result(timeout=20) is False
 
 
 # Arguments
@@ -330,7 +330,7 @@ async def test_the_worker_checks_too_and_says_what_is_wrong(
     job = await pool.enqueue_job("typed", list_id="seven")
     assert job is not None
     await eventually(lambda: _exists(reader, job.job_id))
-    found = await board.job(job.job_id).wait(timeout=5)
+    found = await board.job(job.job_id).wait(timeout=20)
     assert found.state is State.FAILED and found.error is not None
     assert found.error.type == "BadArguments" and "list_id" in found.error.message
     assert not ran and found.tries == 1
@@ -344,7 +344,7 @@ async def test_arguments_arrive_as_their_hints_say(start: StartWorker, board: Bo
     await start(typed)
     home = {"street": "Main", "since": "2026-01-02"}
     job = await pool.enqueue_job("typed", home=home, at="2026-01-02T03:04:05Z")
-    assert job is not None and await job.result(timeout=5, poll_delay=0.02) == "Address 2026 UTC"
+    assert job is not None and await job.result(timeout=20, poll_delay=0.02) == "Address 2026 UTC"
 
 
 async def test_plain_arq_code_is_left_as_it_is(start: StartWorker, pool: ArqRedis) -> None:
@@ -353,7 +353,7 @@ async def test_plain_arq_code_is_left_as_it_is(start: StartWorker, pool: ArqRedi
 
     await start(sloppy)
     job = await pool.enqueue_job("sloppy", "5")
-    assert job is not None and await job.result(timeout=5, poll_delay=0.02) == "str"
+    assert job is not None and await job.result(timeout=20, poll_delay=0.02) == "str"
 
 
 async def test_tags_of_the_task_and_of_the_call_are_on_the_job(board: Board) -> None:
@@ -431,7 +431,7 @@ async def test_ctx_has_the_function_its_arguments_the_queue_and_the_worker(start
         return [ctx["function"], list(ctx["args"]), ctx["kwargs"], ctx["queue"], ctx["worker"]]
 
     worker = await start(shows)
-    assert await (await shows.submit(1, b="y")).result(timeout=5) == ["shows", [1], {"b": "y"}, "arq:queue", worker.id]
+    assert await (await shows.submit(1, b="y")).result(timeout=20) == ["shows", [1], {"b": "y"}, "arq:queue", worker.id]
 
 
 class Heard(list[tuple[Any, ...]]):
@@ -456,8 +456,8 @@ async def test_hooks_of_a_task_and_of_all_hear_the_end_once_it_is_stored(start: 
         raise ValueError("no")
 
     await start(good, bad, on_success=heard.hook("success"), on_failure=heard.hook("failure"))
-    await (await good.submit()).wait(timeout=5)
-    await (await bad.submit()).wait(timeout=5)
+    await (await good.submit()).wait(timeout=20)
+    await (await bad.submit()).wait(timeout=20)
     await eventually(lambda: len(heard) == 4)
     assert heard == [
         ("own success", "good", "7"),
@@ -491,7 +491,7 @@ async def test_a_hook_that_raises_is_logged_and_harms_nothing(
 
     await start(good, on_success=broken)
     with caplog.at_level(logging.ERROR):
-        assert await (await good.submit()).result(timeout=5) == 1
+        assert await (await good.submit()).result(timeout=20) == 1
         await eventually(lambda: "the hook broke" in caplog.text)
 
 
@@ -509,7 +509,7 @@ async def test_a_hook_hears_progress(start: StartWorker, board: Board) -> None:
         await go_on.wait()
 
     await start(steps)
-    await (await steps.submit()).result(timeout=5)
+    await (await steps.submit()).result(timeout=20)
     assert 5 in heard
 
 
@@ -529,7 +529,7 @@ async def test_a_unique_task_has_one_job_per_arguments(start: StartWorker, board
     info = (await board.reader.functions())["sync_user"]  # as the dashboard and the API submit it
     assert (await submit_checked(board.commands, info, [1], {})).job_id == first.id
     release.set()
-    await first.wait(timeout=5)
+    await first.wait(timeout=20)
     assert (await sync_user.submit(1)).is_new
 
 
@@ -539,7 +539,7 @@ async def test_a_job_id_is_taken_until_its_result_has_gone(start: StartWorker, b
         return 1
 
     await start(once)
-    await (await once.options(job_id="mine").submit()).wait(timeout=5)
+    await (await once.options(job_id="mine").submit()).wait(timeout=20)
     with pytest.raises(JobExists):
         await once.options(job_id="mine").submit()
 
@@ -551,10 +551,10 @@ async def test_an_expired_job_fails_with_its_reason(start: StartWorker, board: B
     handle = await late.submit()
     await redis.hset(board.commands.keys.job(handle.id), "expires_at", 1000)
     await start(late)
-    job = await handle.wait(timeout=5)
+    job = await handle.wait(timeout=20)
     assert job.error is not None and str(job.error) == "JobExpired: it waited longer than it may (expires)"
     await handle.retry()
-    assert (await handle.wait(timeout=5)).state is State.SUCCEEDED
+    assert (await handle.wait(timeout=20)).state is State.SUCCEEDED
 
 
 async def test_an_ignored_result_is_not_kept(start: StartWorker, board: Board, redis: Any) -> None:
@@ -564,7 +564,7 @@ async def test_an_ignored_result_is_not_kept(start: StartWorker, board: Board, r
 
     await start(quiet)
     handle = await quiet.submit()
-    job = await handle.wait(timeout=5)
+    job = await handle.wait(timeout=20)
     assert (job.state, job.has_result, await redis.exists(f"arq:result:{handle.id}")) == (State.SUCCEEDED, False, 0)
 
 
@@ -617,7 +617,7 @@ async def test_a_paused_job_stops_before_its_next_chunk_and_its_limit_stops_coun
     assert (await handle.info()).paused is not None
 
     await commands.resume_job(handle.id)
-    assert await handle.result(timeout=5) == 6
+    assert await handle.result(timeout=20) == 6
 
 
 async def _has_chunks(reader: Reader, job_id: str) -> bool:
@@ -650,7 +650,7 @@ async def test_a_drained_worker_claims_nothing_until_it_may_again(
     await _heartbeats(worker, 2)
     assert await handle.status() is State.QUEUED
     await commands.undrain(worker.id)
-    assert await handle.result(timeout=5) == 1
+    assert await handle.result(timeout=20) == 1
 
 
 async def test_an_aborted_job_has_no_result(start: StartWorker, board: Board) -> None:
@@ -663,7 +663,7 @@ async def test_an_aborted_job_has_no_result(start: StartWorker, board: Board) ->
     assert await handle.status() is State.DEFERRED
     assert await handle.abort() is State.ABORTED
     with pytest.raises(JobAborted):
-        await handle.result(timeout=5)
+        await handle.result(timeout=20)
 
 
 async def test_a_task_runs_on_a_stock_worker_too(board: Board, pool: ArqRedis, redis_settings: Any) -> None:
@@ -710,7 +710,7 @@ async def test_a_job_that_goes_on_after_its_hard_limit_is_left_to_itself(start: 
     worker = await start(stubborn, arqboard={"abort_grace": 0.1})
     handle = await stubborn.submit()
     with pytest.raises(HardTimeLimit):
-        await handle.result(timeout=5)
+        await handle.result(timeout=20)
     assert worker.running == {}
     release.set()
 
@@ -726,7 +726,7 @@ async def test_a_job_that_fails_while_its_hard_limit_ends_it_failed_by_the_limit
             raise ValueError("while cleaning up")
 
     await start(trips)
-    job = await (await trips.submit()).wait(timeout=5)
+    job = await (await trips.submit()).wait(timeout=20)
     assert job.error is not None and job.error.type == "HardTimeLimit"
     assert "while cleaning up" in job.error.traceback
 
@@ -746,4 +746,4 @@ async def test_an_abort_during_the_grace_of_a_hard_limit_is_an_abort(start: Star
     handle = await cleans.submit()
     await asyncio.wait_for(cancelled.wait(), 5)
     await handle.abort()
-    assert (await handle.wait(timeout=5)).state is State.ABORTED
+    assert (await handle.wait(timeout=20)).state is State.ABORTED

@@ -57,7 +57,7 @@ async def test_a_stock_client_gets_its_result(start: StartWorker, pool: ArqRedis
     await start(add)
     job = await enqueue(pool, "add", 1, b=5)
 
-    assert await job.result(timeout=5, poll_delay=0.02) == 6
+    assert await job.result(timeout=20, poll_delay=0.02) == 6
     assert await job.status() is JobStatus.complete
     info = await job.result_info()
     assert info is not None and (info.function, info.args, info.kwargs, info.job_try) == ("add", (1,), {"b": 5}, 1)
@@ -70,7 +70,7 @@ async def test_a_stock_client_gets_the_exception(start: StartWorker, pool: ArqRe
     job = await enqueue(pool, "fail")
 
     with pytest.raises(ValueError, match="it broke"):
-        await job.result(timeout=5, poll_delay=0.02)
+        await job.result(timeout=20, poll_delay=0.02)
     error = (await reader.get(job.job_id)).error
     assert error is not None and str(error) == "ValueError: it broke" and "raise ValueError" in error.traceback
 
@@ -80,7 +80,7 @@ async def test_a_stock_client_aborts_a_running_job(start: StartWorker, pool: Arq
     job = await enqueue(pool, "stay")
     await eventually(lambda: _is(job, JobStatus.in_progress))
 
-    assert await job.abort(timeout=5, poll_delay=0.02) is True
+    assert await job.abort(timeout=20, poll_delay=0.02) is True
     assert await state_of(reader, job.job_id) is State.ABORTED
 
 
@@ -89,7 +89,7 @@ async def test_a_stock_client_aborts_a_deferred_job(start: StartWorker, pool: Ar
     await start(add)
     await eventually(lambda: _exists(reader, job.job_id))
     assert await job.status() is JobStatus.deferred
-    assert await job.abort(timeout=5, poll_delay=0.02) is True
+    assert await job.abort(timeout=20, poll_delay=0.02) is True
 
 
 async def test_an_old_abort_does_not_kill_a_new_job_of_the_same_id(start: StartWorker, pool: ArqRedis) -> None:
@@ -97,7 +97,7 @@ async def test_an_old_abort_does_not_kill_a_new_job_of_the_same_id(start: StartW
     await pool.zadd("arq:abort", {"again": week_ago.timestamp() * 1000})
     await start(add)
     job = await enqueue(pool, "add", 1, _job_id="again")
-    assert await job.result(timeout=5, poll_delay=0.02) == 3
+    assert await job.result(timeout=20, poll_delay=0.02) == 3
 
 
 async def test_a_waiting_stock_job_is_shown_before_it_runs(start: StartWorker, pool: ArqRedis, reader: Reader) -> None:
@@ -117,7 +117,7 @@ async def test_a_payload_that_cannot_be_read_fails_its_job_only(
     await pool.zadd("arq:queue", {"broken": 1})
     await start(add)
     job = await enqueue(pool, "add", 1)
-    assert await job.result(timeout=5, poll_delay=0.02) == 3
+    assert await job.result(timeout=20, poll_delay=0.02) == 3
     await eventually(lambda: _has_state(reader, "broken", State.FAILED))
 
 
@@ -260,7 +260,7 @@ async def test_chunks_each_goes_past_failures_and_runs_several_at_once(
 
     await start(work)
     job = await enqueue(pool, "work")
-    assert await job.result(timeout=5, poll_delay=0.02) == [10, 9, 1, 3]
+    assert await job.result(timeout=20, poll_delay=0.02) == [10, 9, 1, 3]
     assert most == 3
     counts = (await reader.get(job.job_id)).chunks
     assert counts is not None and (counts.done, counts.failed) == (9, 1)
@@ -293,7 +293,7 @@ async def test_progress_from_a_thread_arrives(start: StartWorker, pool: ArqRedis
 
     await start(work)
     job = await enqueue(pool, "work")
-    await job.result(timeout=5, poll_delay=0.02)
+    await job.result(timeout=20, poll_delay=0.02)
     await eventually(lambda: _is_at(reader, job.job_id, 5))
 
 
@@ -304,7 +304,7 @@ async def test_a_job_over_its_time_limit_fails(start: StartWorker, pool: ArqRedi
     await start(func(stay, name="stay", timeout=0.1))
     job = await enqueue(pool, "stay")
     with pytest.raises(TimeoutError):
-        await job.result(timeout=5, poll_delay=0.02)
+        await job.result(timeout=20, poll_delay=0.02)
 
 
 async def test_hooks_that_raise_end_neither_job_nor_worker(
@@ -323,7 +323,7 @@ async def test_hooks_that_raise_end_neither_job_nor_worker(
         await start(add, on_job_start=bad("start"), on_job_end=bad("end"), after_job_end=bad("after"))
         for _ in range(2):
             job = await enqueue(pool, "add", 1)
-            assert await job.result(timeout=5, poll_delay=0.02) == 3
+            assert await job.result(timeout=20, poll_delay=0.02) == 3
         await eventually(lambda: len(called) == 6)
     assert called[:3] == ["start", "end", "after"]
 
@@ -336,7 +336,7 @@ async def test_a_job_that_exits_does_not_end_its_worker(start: StartWorker, pool
     gone = await enqueue(pool, "leave")
     await eventually(lambda: _has_state(reader, gone.job_id, State.FAILED))
     job = await enqueue(pool, "add", 1)
-    assert await job.result(timeout=5, poll_delay=0.02) == 3
+    assert await job.result(timeout=20, poll_delay=0.02) == 3
 
 
 async def test_a_shutdown_hands_running_jobs_over_and_burns_no_try(
