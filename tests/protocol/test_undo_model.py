@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -27,18 +28,18 @@ def test_whatever_is_undone_is_as_it_was(redis_url: str) -> None:
 
 
 def stored(space: Keyspace, job_id: str) -> dict[str, Any]:
-    """All that is stored of a job in a record of its own, and in the indexes."""
-    keys = (
-        space.keys.payload(job_id), space.keys.attempts(job_id), ArqKeys.job(job_id), ArqKeys.result(job_id),
-        ArqKeys.retry(job_id),
-    )  # fmt: skip
+    """All that is stored of a job in a record of its own, and in the indexes. Late ends of attempts that had lost it
+    are left out: they are told whenever they come, also between an action and its undoing."""
+    keys = (space.keys.payload(job_id), ArqKeys.job(job_id), ArqKeys.result(job_id), ArqKeys.retry(job_id))
+    attempts = [json.loads(raw) for raw in space.values.get(space.keys.attempts(job_id), [])]
     record = {name: text for name, text in space.jobs[job_id].items() if name not in MOVING}
     scores: dict[str, float] = {
         key: value[job_id]
         for key, value in space.values.items()
         if isinstance(value, dict) and job_id in value and ("jobs:" in key or key in (QUEUE, space.keys.ended))
     }
-    return {"record": record, "scores": scores, **{key: space.values.get(key) for key in keys}}
+    own = [attempt for attempt in attempts if attempt.get("outcome") != Outcome.DISCARDED]
+    return {"record": record, "scores": scores, "attempts": own, **{key: space.values.get(key) for key in keys}}
 
 
 class Undos(Machine):
