@@ -56,6 +56,15 @@ async def tells_async(ctx: dict[str, Any], steps: int) -> int:
     return os.getpid()
 
 
+@task(name="meet", run_in="process")
+def meet(ctx: dict[str, Any], folder: str, guests: int) -> int:
+    """Wait until as many are there at the same time."""
+    (Path(folder) / str(os.getpid())).touch()
+    while len(os.listdir(folder)) < guests:
+        time.sleep(0.01)
+    return os.getpid()
+
+
 @task(name="spin", run_in="process")
 def spin(ctx: dict[str, Any], started: str) -> None:
     """Keep a processor busy, without end."""

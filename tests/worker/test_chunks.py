@@ -6,6 +6,7 @@ import asyncio
 import copy
 import dataclasses
 import pickle
+import time
 from typing import Any
 
 import pytest
@@ -26,10 +27,13 @@ async def test_each_chunk_has_its_duration(start: StartWorker, pool: ArqRedis, r
             await asyncio.sleep(0.03 * chunk.number)
 
     await start(work)
+    began = time.monotonic()
     job_id = await ended(pool, reader, "work")
+    passed = (time.monotonic() - began) * 1000
     infos = await reader.chunk_info(job_id, 0, 10)
     assert [(i.index, i.mark, i.attempt, i.error) for i in infos] == [(n, "d", 1, "") for n in range(3)]
-    assert all(30 * n <= (i.ms or 0) < 30 * n + 500 for n, i in enumerate(infos, 1))
+    assert all((i.ms or 0) >= 30 * n for n, i in enumerate(infos, 1))
+    assert sum(i.ms or 0 for i in infos) <= passed
     assert await reader.chunk_info(job_id, 1, 2) == infos[1:2]
     assert await reader.chunk_info(job_id, 7, 9) == []
 
@@ -197,7 +201,7 @@ async def test_a_pause_at_the_last_chunk_holds_nothing_up() -> None:
         live.pause()
 
     set_current(Progress(live, lambda live: None))
-    summary = await asyncio.wait_for(chunks.each(one, range(3), size=1, concurrency=3), 5)
+    summary = await asyncio.wait_for(chunks.each(one, range(3), size=1, concurrency=3), 20)
     assert summary.done == 3
 
 

@@ -102,7 +102,7 @@ async def test_a_job_that_goes_on_after_both_limits_is_left_to_itself(caplog: py
         return "at last"
 
     with caplog.at_level(logging.WARNING), pytest.raises(HardTimeLimit):
-        await within(run_of(stubborn), soft=0.02, hard=0.04, grace=0.04)
+        await within(run_of(stubborn), soft=0.02, hard=0.3, grace=0.04)
     release.set()
     await eventually(lambda: not others())
     assert swallowed == ["SoftTimeLimit", "CancelledError"]
@@ -125,12 +125,12 @@ async def test_a_job_that_ends_in_the_turn_of_its_limit_keeps_its_result() -> No
     gate = asyncio.Event()
 
     async def job(ctx: object) -> str:
+        asyncio.get_running_loop().call_soon(gate.set)
         await gate.wait()
-        block_until(0.05)  # the alarm is due when this comes back, and the job is done
+        block_until(0.35)  # the alarm is due when this comes back, and the job is done
         return "done"
 
-    asyncio.get_running_loop().call_later(0.01, gate.set)
-    assert await within(run_of(job), soft=0.03, hard=0.04) == "done"
+    assert await within(run_of(job), soft=0.3, hard=0.32) == "done"
 
 
 async def test_the_errors_of_a_job_go_through() -> None:
@@ -673,24 +673,29 @@ async def test_time_in_which_a_job_is_paused_does_not_count() -> None:
         except SoftTimeLimit:
             return loop.time() - began
 
-    took = await within(run_of(job), soft=0.05, hard=0.2, stopwatch=stopwatch)
+    began = loop.time()
+    took = await within(run_of(job), soft=0.05, hard=5, stopwatch=stopwatch)
+    counted, passed = stopwatch.elapsed, loop.time() - began
     assert took > 0.19
-    assert 0.05 <= stopwatch.elapsed < 0.15
+    assert 0.05 <= counted < passed - 0.14
 
 
 async def test_a_pause_that_ends_before_the_limit_moves_it() -> None:
     stopwatch = Stopwatch()
     loop = asyncio.get_running_loop()
 
+    def pause() -> None:
+        stopwatch.pause()
+        loop.call_later(0.1, stopwatch.resume)
+
     async def job(ctx: object) -> None:
-        loop.call_later(0.01, stopwatch.pause)
-        loop.call_later(0.06, stopwatch.resume)
+        loop.call_later(0.01, pause)
         await forever(ctx)
 
     began = loop.time()
     with pytest.raises(HardTimeLimit):
-        await within(run_of(job), soft=None, hard=0.08, stopwatch=stopwatch)
-    assert loop.time() - began > 0.125
+        await within(run_of(job), soft=None, hard=0.3, stopwatch=stopwatch)
+    assert loop.time() - began > 0.395
 
 
 async def test_the_limits_count_from_when_the_job_begins() -> None:

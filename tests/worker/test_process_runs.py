@@ -51,6 +51,13 @@ async def written(path: Path) -> str:
     return str(await eventually(lambda: path.exists() and path.read_text()))
 
 
+async def all_heard(run: ProcessRun) -> None:
+    """Wait until the child has taken in what it was told: it answers in the order in which it was asked."""
+    answers: list[dict[str, Any]] = []
+    run.show(answers.append)
+    await eventually(lambda: answers)
+
+
 # What a job starts
 
 
@@ -59,6 +66,7 @@ async def test_a_program_that_a_job_starts_can_be_ended_as_usual(pool: ProcessPo
 
 
 async def test_the_hard_limit_also_ends_the_programs_a_job_has_started(pool: ProcessPool, tmp_path: Path) -> None:
+    assert await is_usable(pool)  # its process runs
     run = run_of(pool, tasks.run_a_program, str(tmp_path / "pids"))
     task = asyncio.create_task(within(run, soft=None, hard=2))
     pids = [int(pid) for pid in (await written(tmp_path / "pids")).split()]
@@ -78,8 +86,10 @@ async def test_a_child_that_dies_is_noticed_also_while_a_fork_of_it_lives(pool: 
 
 
 async def test_a_child_that_closes_its_line_to_the_worker_is_ended(pool: ProcessPool) -> None:
+    task = asyncio.create_task(run_of(pool, tasks.close_everything).result())
+    await asyncio.wait({task}, timeout=20)  # without a cancellation, which would end it too
     with pytest.raises(ProcessDied):
-        await asyncio.wait_for(run_of(pool, tasks.close_everything).result(), 20)
+        task.result()
     assert await is_usable(pool)
 
 
@@ -152,10 +162,11 @@ async def test_a_cancellation_beside_the_soft_limit_is_not_lost(pool: ProcessPoo
     await written(started)
     run.interrupt(SoftTimeLimit())
     task.cancel()
-    await asyncio.sleep(0.2)  # both have arrived, and wait
+    await asyncio.sleep(0)  # it is passed on
+    await all_heard(run)
     seen.touch()
     with pytest.raises(asyncio.CancelledError):
-        await asyncio.wait_for(task, 10)
+        await asyncio.wait_for(task, 20)
     assert seen.read_text() == ""
 
 
@@ -163,11 +174,14 @@ async def test_an_abort_is_not_lost_in_a_group_that_is_left_for_the_soft_limit(
     pool: ProcessPool, tmp_path: Path
 ) -> None:
     leaving, release = tmp_path / "leaving", tmp_path / "release"
+    assert await is_usable(pool)  # its process runs
     run = run_of(pool, tasks.leave_a_group, str(leaving), str(release))
     task = asyncio.create_task(within(run, soft=1.5, hard=20))
     await written(leaving)
     task.cancel()
-    await asyncio.sleep(0.2)  # it has arrived
+    for _ in range(3):
+        await asyncio.sleep(0)  # it is passed on, from task to task
+    await all_heard(run)
     release.touch()
     with pytest.raises(asyncio.CancelledError):
         await task

@@ -17,6 +17,7 @@ import itertools
 import os
 import pickle
 import queue
+import select
 import signal
 import socket
 import sys
@@ -57,6 +58,8 @@ from .striking import Outcome
 
 #: Between two messages about progress (seconds).
 SAY_EVERY = 0.05
+#: A job that closes all files of its process closes the line to the worker too, which is noticed after this time (ms).
+CLOSED_AFTER_MS = 1000
 _PR_SET_PDEATHSIG = 1
 
 
@@ -86,10 +89,18 @@ class Link:
         """The thread that hears. The worker has gone when there is nothing more to hear: then so does this process."""
         frames = FrameReader()
         with contextlib.suppress(OSError):
-            while data := self._sock.recv(max(65_536, frames.missing())):
+            while data := self._next(max(65_536, frames.missing())):
                 for message in frames.feed(data):
                     self._take(message)
         os._exit(0)
+
+    def _next(self, size: int) -> bytes:
+        """What the worker says next. Who waits inside a socket is not told that it was closed, so it is asked anew."""
+        news = select.poll()
+        news.register(self._sock, select.POLLIN)
+        while not news.poll(CLOSED_AFTER_MS):
+            pass
+        return self._sock.recv(size)
 
     def _take(self, message: Any) -> None:
         running = self.running
