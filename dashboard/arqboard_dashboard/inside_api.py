@@ -7,6 +7,7 @@ from http import HTTPStatus
 from urllib.parse import quote
 
 from aiohttp import web
+from multidict import MultiMapping
 
 from arqboard.protocol.inside import MAX_CHUNKS as MOST_CHUNKS
 from arqboard.protocol.inside import Artefact, ChunkInfo
@@ -19,7 +20,7 @@ from .inside_parts import searched
 from .job_views import MARKS, Shown
 from .jsonviews import Json, iso
 from .pages.job import id_of, readable
-from .parameters import choice_of
+from .parameters import bad_parameter, choice_of
 from .place import job_resource
 
 #: Types that a browser may be told; what a job calls something else is sent as bytes.
@@ -34,16 +35,14 @@ async def logs(request: web.Request) -> web.Response:
     `level` on, with the text `q` in them. `next` goes into the next request."""
     reader, job_id, query = request.app[READER], id_of(request), request.query
     await readable(reader, job_id)
-    limit, text = number_of(request, "limit", 500, 1, 1000), searched(query)
+    limit, level, text = number_of(request, "limit", 500, 1, 1000), level_of(query), searched(query)
     try:
         if "before" in query:
-            wanted = LogFilter(levelno_of(query.get("level") or None), text)
-            page = await reader.log_before(job_id, query["before"] or "+", limit, wanted)
+            page = await reader.log_before(job_id, query["before"] or "+", limit, LogFilter(level, text))
         else:
-            level = query.get("level") or None
             page = await reader.logs(job_id, query.get("after") or "0", limit, min_level=level, text=text)
     except ValueError as error:
-        raise BadInput(str(error), status=422) from None
+        raise bad_parameter("before" if "before" in query else "after", str(error)) from None
     told: Json = {"lines": [_log_json(line) for line in page.lines], "next": page.next}
     if "before" in query:
         told["before"] = page.before
@@ -105,13 +104,21 @@ def disposition(name: str) -> str:
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
+def level_of(query: MultiMapping[str]) -> int:
+    """The rank of the level that is asked for; 0 for all. Raises BadInput."""
+    try:
+        return levelno_of(query.get("level") or None)
+    except ValueError as error:
+        raise bad_parameter("level", str(error)) from None
+
+
 def number_of(request: web.Request, name: str, default: int, least: int, most: int) -> int:
     """A number in the query. Raises BadInput."""
     text = request.query.get(name, "")
     if not text:
         return default
     if not re.fullmatch(r"\d{1,10}", text, re.ASCII) or not least <= int(text) <= most:
-        raise BadInput(f"{name}: has to be a number from {least} to {most}", field=name, status=422)
+        raise bad_parameter(name, f'"{text[:60]}" is not a number from {least} to {most}')
     return int(text)
 
 

@@ -45,8 +45,8 @@ async def reschedule(request: web.Request) -> web.Response:
     return await shown(request, job_id, "rescheduled" if is_new else "due")
 
 
-def chosen(form: Mapping[str, str]) -> tuple[Which, list[int]]:
-    """Which chunks a form means. Raises BadInput."""
+def chosen(form: Mapping[str, str]) -> tuple[Which, list[int] | None]:
+    """Which chunks a form means: one by its number, or all of a kind. Raises BadInput."""
     number = form.get("number", "")
     if number:
         if not number.isascii() or not number.isdigit() or len(number) > 9 or not int(number):
@@ -56,9 +56,9 @@ def chosen(form: Mapping[str, str]) -> tuple[Which, list[int]]:
         return "open", [int(number)]
     match form.get("which", ""):
         case "failed":
-            return "failed", []
+            return "failed", None
         case "waiting":
-            return "waiting", []
+            return "waiting", None
         case other:
             raise bad("which", not_among(other, "which", ("failed", "waiting")))
 

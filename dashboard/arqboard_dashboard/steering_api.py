@@ -37,8 +37,10 @@ class SkipChunks(BaseModel):
 
     model_config = _STRICT
 
-    which: Which = "open"
-    numbers: Annotated[list[Annotated[int, Field(ge=1, le=10**9)]], Field(max_length=10_000)] = []
+    which: Which | None = None
+    numbers: Annotated[list[Annotated[int, Field(ge=1, le=10**9)]], Field(min_length=1, max_length=10_000)] | None = (
+        None
+    )
 
 
 class Reschedule(BaseModel):
@@ -64,7 +66,8 @@ async def skip_chunks(request: web.Request) -> web.Response:
     """Let chunks that failed or wait never run."""
     job_id = id_of(request)
     wanted = await body_of(request, SkipChunks, '{"which": "failed"} or {"numbers": [3, 4]}')
-    skipped = await request.app[COMMANDS].skip_chunks(job_id, wanted.which, wanted.numbers)
+    one_of("which", wanted.which, "numbers", wanted.numbers)
+    skipped = await request.app[COMMANDS].skip_chunks(job_id, wanted.which or "open", wanted.numbers)
     return json_answer({"id": job_id, "skipped": skipped, "url": job_resource(request.app, job_id)})
 
 
@@ -72,8 +75,7 @@ async def reschedule(request: web.Request) -> web.Response:
     """Another time for a job that waits."""
     job_id = id_of(request)
     wanted = await body_of(request, Reschedule, '{"delay": 600} or {"at": "2026-12-01T08:00:00Z"}')
-    if (wanted.at is None) == (wanted.delay is None):
-        raise BadInput("at or delay: give one of them", field="at", status=422)
+    one_of("at", wanted.at, "delay", wanted.delay)
     at_ms = None if wanted.at is None else time_of(wanted.at)
     await request.app[COMMANDS].reschedule(job_id, at_ms=at_ms, delay_ms=round((wanted.delay or 0) * 1000))
     job = await readable(request.app[READER], job_id)
@@ -104,6 +106,12 @@ async def children(request: web.Request) -> web.Response:
     ]
     jobs = [job_json(request.app, job) for job in found.jobs if not isinstance(job, Unreadable)]
     return json_answer({"jobs": jobs, "workflows": flows, "total": found.total})
+
+
+def one_of(name: str, value: object, other: str, other_value: object) -> None:
+    """Raise BadInput unless exactly one of two keys of a body is there: nothing is done to chunks nobody named."""
+    if (value is None) == (other_value is None):
+        raise BadInput(f"{name} or {other}: give one of them", field=name, status=422)
 
 
 async def _body(request: web.Request, model: type[RetryChunks], example: str) -> RetryChunks:

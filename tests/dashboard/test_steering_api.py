@@ -63,6 +63,8 @@ async def test_without_a_body_all_that_is_left_is_run(client: Client, commands: 
     ("path", "body", "status", "code"),
     [
         ("chunks/skip", {"which": "all"}, 422, "bad_request"), ("chunks/skip", {"numbers": [0]}, 422, "bad_request"),
+        ("chunks/skip", {}, 422, "bad_request"), ("chunks/skip", {"numbers": []}, 422, "bad_request"),
+        ("chunks/skip", {"which": "open", "numbers": [3]}, 422, "bad_request"),
         ("chunks/skip", {"numbers": [1]}, 409, "no_such_chunk"), ("chunks/retry", {}, 409, "wrong_state"),
         ("reschedule", {"delay": 1}, 409, "wrong_state"), ("reschedule", {}, 422, "bad_request"),
         ("reschedule", {"delay": 1, "at": "2099-01-01"}, 422, "bad_request"),
@@ -70,10 +72,11 @@ async def test_without_a_body_all_that_is_left_is_run(client: Client, commands: 
     ],
 )  # fmt: skip
 async def test_what_can_not_be_done_is_refused(
-    client: Client, commands: Commands, path: str, body: Any, status: int, code: str
+    client: Client, commands: Commands, reader: Reader, path: str, body: Any, status: int, code: str
 ) -> None:
     await chunked(commands, "dd.")
     assert (await post(client, path, body, status))["error"]["code"] == code
+    assert await reader.chunk_marks("j1") == "dd."
 
 
 async def test_a_waiting_job_gets_another_time(client: Client, commands: Commands, reader: Reader) -> None:
@@ -113,7 +116,15 @@ async def test_a_log_is_read_backwards_and_searched(client: Client, commands: Co
     assert (len(before["lines"]), before["before"]) == (7, None)
     found = await get(client, "logs?q=%3E7%3C")
     assert [line["message"] for line in found["lines"]] == ["line <i>7</i>"]
-    await get(client, "logs?before=x", 422)
+
+
+@pytest.mark.parametrize(
+    "path", ["logs?before=x", "logs?after=x", "logs?level=loud", "logs?limit=0", "chunks?start=x", "chunks?limit=1001"]
+)
+async def test_a_bad_parameter_is_named(client: Client, commands: Commands, path: str) -> None:
+    await running(commands)
+    error = (await get(client, path, 422))["error"]
+    assert (error["code"], error["field"]) == ("bad_parameter", path.partition("?")[2].partition("=")[0])
 
 
 async def test_children_are_told(client: Client, commands: Commands) -> None:

@@ -80,6 +80,15 @@ async def test_single_chunks_are_skipped_by_number(commands: Commands, reader: R
     assert await reader.chunk_marks("j1") == "dfs.s."
 
 
+async def test_no_numbers_are_no_chunks(commands: Commands, reader: Reader) -> None:
+    await ended_with(commands, "dff...")
+
+    with pytest.raises(NoSuchChunk, match="None of these chunks"):
+        await commands.skip_chunks("j1", "open", [])
+
+    assert await reader.chunk_marks("j1") == "dff..."
+
+
 async def test_chunks_that_run_or_are_done_are_not_skipped(commands: Commands, reader: Reader) -> None:
     attempt = await claimed(commands)
     await commands.mark([marked(attempt, "dr")])

@@ -325,6 +325,23 @@ async def test_an_aborted_workflow_can_be_run_again(commands: Commands, workflow
     assert (await workflows.get(wf)).state is FlowState.SUCCEEDED
 
 
+async def test_an_aborted_workflow_is_not_run_again_before_its_last_job_has_stopped(
+    commands: Commands, workflows: Workflows
+) -> None:
+    wf = await begin(commands, chain(group(step("a"), step("b")), step("then")))
+    first, last = await claim(commands)
+    await commands.abort_workflow(wf)
+    await finish(commands, first, outcome=Outcome.ABORTED)
+
+    with pytest.raises(WrongState, match="Some of its jobs have not ended yet"):
+        await commands.retry_workflow(wf)
+
+    await finish(commands, last, outcome=Outcome.ABORTED)
+    assert await commands.retry_workflow(wf) == 2
+    assert len(await run_all(commands)) == 3
+    assert (await workflows.get(wf)).state is FlowState.SUCCEEDED
+
+
 async def test_a_retry_of_a_workflow_that_did_not_fail_is_refused(commands: Commands) -> None:
     wf = await begin(commands, step("a"))
     with pytest.raises(WrongState, match="None of its jobs"):

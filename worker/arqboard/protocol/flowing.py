@@ -81,7 +81,7 @@ class Flowing:
     async def retry_workflow(self, workflow_id: str) -> int:
         """Run the failed and aborted jobs of a workflow again. Returns how many.
 
-        Raises WorkflowNotFound, or WrongState where nothing has failed.
+        Raises WorkflowNotFound, or WrongState where nothing has failed, or jobs of an aborted one have not ended yet.
         """
         at, queued = 0, 0
         while at >= 0:
@@ -91,6 +91,8 @@ class Flowing:
             raise WorkflowNotFound(workflow_id)
         if at == -3:
             raise await self._wrong_workflow(workflow_id, "retry", Said("None of its jobs has failed or was aborted."))
+        if at == -4:
+            raise await self._wrong_workflow(workflow_id, "retry", Said("Some of its jobs have not ended yet."))
         return queued
 
     async def pause_workflow(self, workflow_id: str) -> None:

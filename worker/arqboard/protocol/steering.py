@@ -24,12 +24,12 @@ class Steering:
     async def _wrong_state(self, job_id: str, action: str, hint: str) -> WrongState | JobNotFound:
         raise NotImplementedError
 
-    async def skip_chunks(self, job_id: str, which: Which = "open", numbers: Iterable[int] = ()) -> int:
+    async def skip_chunks(self, job_id: str, which: Which = "open", numbers: Iterable[int] | None = None) -> int:
         """Let chunks that failed or wait never run: those with the given numbers (from 1), or all. Returns how many.
 
         One that a worker has begun by then comes to its end. Raises JobNotFound, or NoSuchChunk where there is none.
         """
-        indexes = ",".join(str(number - 1) for number in numbers)
+        indexes = "*" if numbers is None else ",".join(str(number - 1) for number in numbers)
         match await self._call("skip_chunks", job_id, LETTERS[which], indexes):
             case -1:
                 raise JobNotFound(job_id)

@@ -2,7 +2,7 @@
 --
 -- ARGV  1 prefix  2 workflow id  3 look at nodes from this number on  4 look at so many at most
 -- Returns {next number to look at (-1: done), jobs queued, jobs whose stored call is gone}; {-2, 0, 0} no such workflow;
---       {-3, 0, 0} it has not failed and was not aborted
+--       {-3, 0, 0} it has not failed and was not aborted; {-4, 0, 0} it was aborted, and some of its jobs are still asked to end
 -- Announces each job; wakes the workers.
 --@include _tail
 --@include _queue
@@ -18,6 +18,8 @@ local bad = redis.call('HMGET', flow_key(wf), 'failed', 'aborted')
 if at == 0 and state ~= 'failed' and state ~= 'aborted' and tonumber(bad[1]) + tonumber(bad[2]) == 0 then
   return { -3, 0, 0 }
 end
+-- What is still being stopped would end as aborted in the workflow that goes on, and fail it.
+if at == 0 and state == 'aborted' and tonumber(redis.call('HGET', flow_key(wf), 'live') or 0) > 0 then return { -4, 0, 0 } end
 if at == 0 and (state == 'failed' or state == 'aborted') then reopen_flow(wf) end
 
 local queued, gone = 0, 0

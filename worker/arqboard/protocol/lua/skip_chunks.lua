@@ -1,6 +1,6 @@
 -- skip_chunks: somebody decides that chunks which failed, or which nobody has begun, need not run.
 --
--- ARGV  1 prefix  2 id  3 which: f (failed), . (waiting) or both letters  4 indexes, comma separated; "" for all
+-- ARGV  1 prefix  2 id  3 which: f (failed), . (waiting) or both letters  4 indexes, comma separated; `*` for all
 -- Returns how many were skipped, -1 no such job, -2 it has no chunks
 -- Announces the job. A running worker hears of it with the answer to its next `mark`: before its next chunk begins. One
 -- that had begun by then runs to its end, and its mark says so.
@@ -20,7 +20,7 @@ local function skipped(mark)
   return 's'
 end
 
-if wanted == '' then
+if wanted == '*' then
   local marks = string.gsub(redis.call('GET', map) or '', '.', skipped)
   if failed + waiting > 0 then redis.call('SET', map, marks) end
 else
