@@ -11,7 +11,6 @@ import datetime as dt
 import io
 import sys
 from collections.abc import Iterator
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +25,7 @@ from arqboard.protocol.acting import Action
 from arqboard.protocol.workflows import FlowState
 from arqboard_dashboard.assets import LOCALE, TEMPLATES
 from arqboard_dashboard.language import OTHERS
+from arqboard_dashboard.problems import phrase
 from arqboard_dashboard.render import Renderer
 
 PACKAGE = Path(__file__).parents[1] / "dashboard" / "arqboard_dashboard"
@@ -37,7 +37,7 @@ SHOWN: dict[str, int] = {"Place": 1, "Problem": 3, "option": 1}
 #: Dictionaries and tuples of which everything is.
 TOLD = ("FLASHES", "MISTAKES", "TIME_MISTAKES", "_HTTP")
 #: What the standard library calls answers that have no title of ours.
-PHRASES = [HTTPStatus(status).phrase for status in (400, 403, 404, 405, 408, 413, 415, 422, 503)]
+PHRASES = [phrase(status) for status in (400, 403, 404, 405, 408, 413, 415, 422, 503)]
 #: Where a sentence is put together with one of these.
 WORDS = [*State, *FlowState, *Action]
 

@@ -187,9 +187,18 @@ _HTTP: dict[int, tuple[str, str]] = {
 }
 
 
+#: RFC 9110's names, which Python has from 3.13 on.
+_NAMES = {413: "Content Too Large", 422: "Unprocessable Content"}
+
+
+def phrase(status: int) -> str:
+    """What an HTTP status is called, the same under every Python."""
+    return _NAMES.get(status) or HTTPStatus(status).phrase
+
+
 def problem_of_http(answer: web.HTTPException, method: str) -> Problem:
     """aiohttp's own answers. Their texts can hold parts of the request, so they are not repeated."""
-    code, message = _HTTP.get(answer.status, ("refused", HTTPStatus(answer.status).phrase))
+    code, message = _HTTP.get(answer.status, ("refused", phrase(answer.status)))
     told = ("Allow", "Retry-After", "WWW-Authenticate")
     kept = {name: value for name, value in answer.headers.items() if name in told}
     if answer.status == HTTPStatus.METHOD_NOT_ALLOWED:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from http import HTTPStatus
 
 from aiohttp import web
 from jinja2 import TemplateError
@@ -12,7 +11,7 @@ from markupsafe import escape
 from ..appkeys import ADMITTED, OVERVIEW
 from ..language import gettext, translated
 from ..place import base, inner_path
-from ..problems import Problem
+from ..problems import Problem, phrase
 from ..views import ErrorView
 from .shell import bare_page, html_response, is_htmx, login_look, render_part
 
@@ -25,7 +24,7 @@ async def error_page(request: web.Request, problem: Problem) -> web.Response:
         return _toast(request, problem)
     view = ErrorView(
         status=problem.status,
-        title=gettext(problem.title or HTTPStatus(problem.status).phrase),
+        title=gettext(problem.title or phrase(problem.status)),
         message=translated(problem.message),
         hint=translated(problem.hint),
         retry_seconds=problem.retry_seconds,
