@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from keyspace import Keyspace, problems
 from waiting import eventually
 
 from arqboard.protocol import JobNotFound, Outcome, Reader, State, WorkerNotFound, WrongState
@@ -70,6 +71,33 @@ async def _time_has_come(redis: Any, commands: Commands, job_id: str) -> None:
 async def _now(redis: Any) -> int:
     seconds, micros = await redis.time()
     return int(seconds * 1000 + micros // 1000)
+
+
+async def test_tries_are_counted_however_long_a_job_waits_for_the_next(commands: Commands, redis: Any) -> None:
+    """arq forgets them after a day, and a job that backs off for days would be tried for ever."""
+    week = 7 * 86_400_000
+    await commands.submit(submission("a", expires_ms=60_000))
+    [first] = await claim(commands)
+    await commands.retry_later([Later("a", first.token, week, Outcome.RETRY)])
+    assert await redis.pttl("arq:retry:a") > week and await redis.pttl("arq:job:a") > week
+    await redis.zadd(QUEUE, {"a": 1000})
+    [second] = await claim(commands)
+    assert (first.job_try, second.job_try) == (1, 2)
+
+
+async def test_a_try_that_lasted_for_days_counts(commands: Commands, redis: Any) -> None:
+    await commands.submit(submission("a"))
+    [first] = await claim(commands)
+    await redis.delete("arq:retry:a")
+    await commands.retry_later([Later("a", first.token, 0, Outcome.RETRY)])
+    [second] = await claim(commands)
+    await redis.delete("arq:retry:a")
+    await commands.retry_later([Later("a", second.token, 0, Outcome.HANDED_OVER)])
+    [third] = await claim(commands)
+    await redis.delete("arq:retry:a", "arq:in-progress:a")
+    await redis.zadd(QUEUE, {"a": 1000})
+    [fourth] = await claim(commands)
+    assert [a.job_try for a in (first, second, third, fourth)] == [1, 2, 2, 2]
 
 
 async def test_a_priority_counts_again_after_a_retry(commands: Commands) -> None:
@@ -153,19 +181,76 @@ async def test_a_limit_that_is_lifted_lets_all_parked_jobs_go(commands: Commands
 
 
 async def test_a_rate_defers_each_job_once_to_the_time_that_it_reserved(commands: Commands, redis: Any) -> None:
-    await limit(redis, commands, "0|60000|1")
+    await limit(redis, commands, "0|2000|1")
     for n in range(5):
         await commands.submit(submission(f"j{n}"))
     assert await claimed(commands) == ["j0"]
     waiting = await redis.zrange(QUEUE, 0, -1, withscores=True)
     times = [score for job_id, score in waiting if job_id != b"j0"]
-    assert [round((later - sooner) / 60_000) for sooner, later in pairwise(times)] == [1, 1, 1]
+    assert [round((later - sooner) / 2000) for sooner, later in pairwise(times)] == [1, 1, 1]
 
-    assert await claimed(commands) == []
     assert await redis.zrange(QUEUE, 0, -1, withscores=True) == waiting  # nobody looked at them again
     for n in range(1, 5):
         await redis.zadd(QUEUE, {f"j{n}": 1000 + n})
     assert await claimed(commands) == ["j1", "j2", "j3", "j4"]
+
+
+async def test_only_the_next_seconds_of_a_rate_are_given_away(commands: Commands, redis: Any) -> None:
+    """So a thousand jobs that are deleted leave no hour in which nothing starts."""
+    await limit(redis, commands, "0|3000|1")
+    ids = [f"j{n:03}" for n in range(200)]
+    await commands.submit_many([submission(job_id) for job_id in ids])
+    assert await claimed(commands) == ["j000"]
+    in_queue = [job_id.decode() for job_id in await redis.zrange(QUEUE, 0, -1)]
+    assert sorted(in_queue) == ["j000", "j001", "j002", "j003"]  # which runs, and those of the next ten seconds
+
+    await commands.discard_each(ids[1:])
+    await commands.submit(submission("new"))
+    await claimed(commands)
+    assert float(await redis.get("arqboard:rate:resize")) - await _now(redis) <= 13_000  # when "new" will conform
+    assert problems(await Keyspace.read(redis)) == []
+
+
+async def test_a_priority_passes_those_that_a_rate_holds_back(commands: Commands, redis: Any) -> None:
+    await limit(redis, commands, "0|60000|1")
+    for n in range(3):
+        await commands.submit(submission(f"j{n}"))
+    assert await claimed(commands) == ["j0"]
+    await commands.submit(submission("urgent", priority=5))
+    assert await claimed(commands) == []
+    await _minutes_pass(redis)
+    assert await claimed(commands) == ["urgent"]
+
+
+async def test_a_rate_that_was_raised_counts_at_once(commands: Commands, redis: Any) -> None:
+    await limit(redis, commands, "0|3600000|1")
+    for n in range(3):
+        await commands.submit(submission(f"j{n}"))
+    assert await claimed(commands) == ["j0"]
+    await limit(redis, commands, "0|100|1")
+    assert await claimed(commands) == ["j1"]
+    assert 0 < await redis.zscore(QUEUE, "j2") - await _now(redis) <= 100
+
+
+async def test_slots_that_passed_while_nobody_claimed_have_lapsed(commands: Commands, redis: Any) -> None:
+    """After an hour without a worker the jobs that waited start at their rate, not all at once."""
+    await limit(redis, commands, "0|2000|1")
+    for n in range(5):
+        await commands.submit(submission(f"j{n}"))
+    assert await claimed(commands) == ["j0"]
+    await _minutes_pass(redis)
+    for n in range(1, 5):
+        await redis.zadd(QUEUE, {f"j{n}": 1000 + n})
+        await redis.hset(commands.keys.job(f"j{n}"), "slot", 1000 + n)
+    assert await claimed(commands) == ["j1"]
+    assert await redis.hexists(commands.keys.job("j1"), "slot") == 0
+    waits = [await redis.zscore(QUEUE, f"j{n}") - await _now(redis) for n in (2, 3, 4)]
+    assert all(0 < wait <= 10_000 for wait in waits) and waits == sorted(waits)
+
+
+async def _minutes_pass(redis: Any) -> None:
+    """What was used of a rate is long ago."""
+    await redis.delete("arqboard:rate:resize")
 
 
 async def test_a_burst_starts_at_once(commands: Commands, redis: Any) -> None:
@@ -176,11 +261,11 @@ async def test_a_burst_starts_at_once(commands: Commands, redis: Any) -> None:
 
 
 async def test_what_a_rate_holds_back_is_still_queued(commands: Commands, reader: Reader, redis: Any) -> None:
-    await limit(redis, commands, "0|60000|1")
-    for job_id in ("a", "b"):
-        await commands.submit(submission(job_id))
+    await limit(redis, commands, "0|3000|1")
+    for n in range(9):
+        await commands.submit(submission(f"j{n}"))
     await claim(commands)
-    assert (await reader.get("b")).state is State.QUEUED
+    assert {(await reader.get(f"j{n}")).state for n in range(1, 9)} == {State.QUEUED}
 
 
 # Pause
@@ -203,6 +288,19 @@ async def test_a_paused_function_lets_others_go_on(commands: Commands) -> None:
     assert await claimed(commands) == ["other"]
     await commands.resume("function", "resize")
     assert await claimed(commands) == ["j0", "j1", "j2"]
+
+
+async def test_a_heartbeat_that_set_out_before_a_cron_job_ended_brings_it_not_back(
+    commands: Commands, reader: Reader, redis: Any
+) -> None:
+    """arq keeps the lock of a cron job for a minute, so that no other worker runs it too."""
+    await commands.submit(submission("a"))
+    [attempt] = await claim(commands)
+    ended = Ended("a", attempt.token, Outcome.SUCCEEDED, keep_lock_ms=60_000)
+    await commands.finish([ended], keep_jobs=10, keep_jobs_ms=10**9)
+    assert (await renewal(redis, commands, {"a": attempt.token})).lost == ["a"]
+    assert await redis.zcard(QUEUE) == 0 and await redis.pttl("arq:in-progress:a") > 10_000
+    assert (await reader.get("a")).state is State.SUCCEEDED
 
 
 async def renewal(redis: Any, commands: Commands, tokens: dict[str, str]) -> Any:

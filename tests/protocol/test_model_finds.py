@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+from keyspace import Keyspace, problems
+
 from arqboard.protocol import ArqKeys, Outcome, Reader
 from arqboard.protocol.commands import Claimed, Commands, Ended, Later, Submission
 from arqboard.protocol.graph import Chain, Graph, Group, Step
@@ -132,3 +135,17 @@ async def test_an_empty_group_that_was_passed_over_is_not_counted_among_the_skip
     assert (await Workflows(redis).get(wf)).skipped == 1
     await commands.retry_workflow(wf)
     assert (await Workflows(redis).get(wf)).skipped == 0
+
+
+@pytest.mark.parametrize("action", ["abort_each", "discard_each"])
+async def test_a_step_that_starts_and_ends_in_one_call_leaves_nothing_behind(
+    commands: Commands, redis: Any, action: str
+) -> None:
+    """The end of the members starts what follows them, which is named in the same call: it stayed in the queue."""
+    step = Step(Submission(function="resize", queue=QUEUE, payload=b"step"))
+    graph = Graph.of(Chain((Group((step, step)), step)), on_error="continue")
+    wf = (await commands.begin(graph)).job_id
+    answers = await getattr(commands, action)([f"{wf}.{n}" for n in range(len(graph.nodes))])
+    assert [answer.is_done for answer in answers.values()].count(True) == 3
+    assert problems(await Keyspace.read(redis)) == []
+    assert await claim(commands) == []

@@ -23,7 +23,8 @@ logger = logging.getLogger("arqboard.lease")
 
 
 class LeaseKeeper:
-    """One per worker. Every heartbeat it renews what `tokens()` says is running and passes the answer to the loop."""
+    """One per worker. Every heartbeat it renews what `tokens()` says is running and passes the answer to the loop, with
+    what it was about: jobs may have ended and begun since it was asked."""
 
     def __init__(
         self,
@@ -34,7 +35,7 @@ class LeaseKeeper:
         queue: str,
         tokens: Callable[[], dict[str, str]],
         record: Callable[[], dict[str, Any]],
-        on_renewal: Callable[[Renewal], None],
+        on_renewal: Callable[[Renewal, dict[str, str]], None],
         on_asked: Callable[[list[tuple[str, str]]], None] | None = None,
     ) -> None:
         self._client = client
@@ -79,36 +80,41 @@ class LeaseKeeper:
         failing = False
         while not self._stop.is_set():
             began = time.monotonic()
+            tokens = self._tokens()
             try:
-                renewal = self._renew()
+                renewal = self._renew(tokens)
             except (RedisError, OSError) as error:
                 if not failing:
                     logger.warning("leases can't be renewed, Redis is away: %s", error)
                 failing = True
                 self._stop.wait(0.3)
                 continue
+            except Exception:
+                logger.exception("leases could not be renewed; it is tried again")
+                self._stop.wait(0.3)
+                continue
             if failing:
                 logger.info("leases are renewed again")
             failing = False
             self._renewed = began
-            self._deliver(renewal)
+            self._deliver(renewal, tokens)
             self._answer(renewal.asked)
             self._early.wait(max(0.0, self._settings.heartbeat - (time.monotonic() - began)))
             self._early.clear()
 
-    def _renew(self) -> Renewal:
+    def _renew(self, tokens: dict[str, str]) -> Renewal:
         args = renew_args(
             self._keys, self._worker, self._queue, lease_ms=self._settings.lease_ms,
-            record={**self._record(), "lag_ms": round(self._pulse.lag_ms(), 1)}, tokens=self._tokens(),
+            record={**self._record(), "lag_ms": round(self._pulse.lag_ms(), 1)}, tokens=tokens,
         )  # fmt: skip
         return parse_renewal(self._eval(args))
 
     def _eval(self, args: list[Any]) -> Any:
         return self._client.register_script(source("renew"))(args=args)
 
-    def _deliver(self, renewal: Renewal) -> None:
+    def _deliver(self, renewal: Renewal, tokens: dict[str, str]) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has closed: the worker is gone
-            self._loop.call_soon_threadsafe(self._arrived, renewal)
+            self._loop.call_soon_threadsafe(self._arrived, renewal, tokens)
 
     def _answer(self, asked: list[tuple[str, str]]) -> None:
         """Somebody wants to know where jobs stand. Whatever that meets, leases are renewed."""
@@ -119,6 +125,6 @@ class LeaseKeeper:
         except Exception:
             logger.exception("where jobs stand can't be told")
 
-    def _arrived(self, renewal: Renewal) -> None:
+    def _arrived(self, renewal: Renewal, tokens: dict[str, str]) -> None:
         self._first.set()
-        self._on_renewal(renewal)
+        self._on_renewal(renewal, tokens)

@@ -60,16 +60,19 @@ class Outbox:
             try:
                 written = await self._send([end for end, _ in batch])
                 break
-            except AWAY as error:
-                if _is_ours(error):
+            except Exception as error:
+                if not _passes(error):
                     logger.exception("an end of %d jobs can't be written; their leases will run out", len(batch))
                     written = [False] * len(batch)
                     break
                 logger.warning("%d ends wait, Redis is away: %s", len(batch), error)
                 await asyncio.sleep(delay)
                 delay = min(MAX_BACKOFF, delay * 2)
-        for (_, sent), was_written in zip(batch, written, strict=True):
-            sent(was_written)
+        for (end, sent), was_written in zip(batch, written, strict=True):
+            try:
+                sent(was_written)
+            except Exception:
+                logger.exception("after the end of %s", end.job_id)
 
     async def _send(self, ends: list[Ended | Later]) -> list[bool]:
         """Progress first, so that a finished job shows its last state."""
@@ -77,7 +80,7 @@ class Outbox:
         later = [e for e in ends if isinstance(e, Later)]
         answers: dict[int, bool] = {}
         async with asyncio.timeout(CALL_WITHIN):
-            await self._reporter.flush([e.token for e in ends])
+            await self._send_progress(ends)
             if ended:
                 keep = {"keep_jobs": self._settings.keep_jobs, "keep_jobs_ms": self._settings.keep_jobs_ms}
                 codes = await self._commands.finish(ended, **keep)
@@ -87,9 +90,18 @@ class Outbox:
                 answers |= {id(e): c for e, c in zip(later, codes, strict=True)}
         return [answers[id(e)] for e in ends]
 
+    async def _send_progress(self, ends: list[Ended | Later]) -> None:
+        """An end does not wait for progress that can't be sent."""
+        try:
+            await self._reporter.flush([end.token for end in ends])
+        except Exception as error:
+            if _passes(error):
+                raise
+            logger.exception("the last progress of %d jobs can't be sent", len(ends))
 
-def _is_ours(error: Exception) -> bool:
-    """A script that fails by itself fails every time; what Redis refuses for now passes."""
+
+def _passes(error: Exception) -> bool:
+    """What Redis refuses for now passes; a script that fails by itself, and what is no error of Redis, do not."""
     if isinstance(error, (OutOfMemoryError, ReadOnlyError, BusyLoadingError)) or "MISCONF" in str(error):
-        return False
-    return isinstance(error, ResponseError)
+        return True
+    return isinstance(error, AWAY) and not isinstance(error, ResponseError)

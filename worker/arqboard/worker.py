@@ -13,7 +13,7 @@ import inspect
 import logging
 import os
 import socket
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
 from secrets import token_hex
 from signal import Signals
@@ -61,6 +61,8 @@ CLAIM_WITHIN = 10.0
 #: How long a stopping worker waits for its jobs to end and for Redis to hear of it (seconds).
 CLOSE_WITHIN = 10.0
 HOUSEKEEPING_EVERY = 0.5
+#: Seconds before a duty that failed begins anew.
+RESTART_AFTER = 0.5
 #: So many ends may wait for Redis before the worker stops claiming.
 MAX_UNWRITTEN = 500
 
@@ -174,15 +176,24 @@ class Worker(arq.worker.Worker):
         self.leases.start()
         listener = Listener(self.pool, keys.control, self._on_control)
         for name, duty in (
-            ("reporter", self.reporter.run()),
-            ("outbox", self.outbox.run()),
-            ("listener", listener.run()),
-            ("housekeeping", self._housekeep()),
-            ("workflows", self.flows.run()),
-            ("scheduler", self.scheduler.run()),
+            ("reporter", self.reporter.run),
+            ("outbox", self.outbox.run),
+            ("listener", listener.run),
+            ("housekeeping", self._housekeep),
+            ("workflows", self.flows.run),
+            ("scheduler", self.scheduler.run),
         ):
-            self._duties.append(self.loop.create_task(duty, name=name))
+            self._duties.append(self.loop.create_task(self._keep(name, duty), name=name))
         await self.leases.started()
+
+    async def _keep(self, name: str, duty: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """A duty lasts as long as its worker: whatever ends it is said, and it begins anew."""
+        while True:
+            try:
+                await duty()
+            except Exception:
+                logger.exception("the duty %s failed; it goes on", name)
+            await asyncio.sleep(RESTART_AFTER)
 
     def make_scheduler(self, schedules: Sequence[Schedule]) -> Scheduler:
         """What ticks; the testing kit has one that waits to be told."""
@@ -292,6 +303,7 @@ class Worker(arq.worker.Worker):
                 pass
         message = attempt.message(end)
         if message is None:
+            self._hooks_waiting.pop(attempt.token, None)
             self._forget(attempt)
         else:
             self.outbox.put(message, lambda written: self._written(attempt, end, written))
@@ -321,8 +333,10 @@ class Worker(arq.worker.Worker):
         self._wake.set()
 
     def after_written(self, attempt: Attempt, ctx: dict[str, Any]) -> None:
-        """Run the after_job_end hook once the end of this attempt is stored, as arq promises."""
-        self._hooks_waiting[attempt.token] = ctx
+        """Run the after_job_end hook once the end of this attempt is stored, as arq promises; of one that was given up
+        it is stored long since."""
+        if not attempt.is_over:
+            self._hooks_waiting[attempt.token] = ctx
 
     async def hook(self, name: str, hook: Any, *args: Any) -> None:
         """Run a hook of the user's. One that raises is logged; it ends neither the job nor the worker."""
@@ -347,34 +361,28 @@ class Worker(arq.worker.Worker):
             self.flows.wake()
         elif word in ("drain", "stack") and what == self.id:
             self.leases.renew_now()
-        elif what in self.running:
-            self._on_request(word, self.running[what])
+        elif word == "abort" and what in self.running:
+            self._abort(self.running[what])
+        elif word in ("pause", "resume") and what in self.running:
+            self.leases.renew_now()  # heartbeats alone say it, so that an earlier one that is on its way undoes nothing
 
-    def _on_request(self, word: str, attempt: Attempt) -> None:
-        match word:
-            case "abort":
-                self._abort(attempt)
-            case "pause":
-                attempt.pause()
-            case "resume":
-                attempt.live.resume()
-            case _:
-                pass
-
-    def _on_renewal(self, renewal: Renewal) -> None:
+    def _on_renewal(self, renewal: Renewal, tokens: dict[str, str]) -> None:
         self.reporter.is_watched = renewal.is_watched
         self._drain(renewal.is_draining)
-        for job_id, attempt in self.running.items():
-            if job_id in renewal.paused:
-                attempt.pause()
-            else:
-                attempt.live.resume()
-        for job_id in renewal.abort:
-            if job_id in self.running:
-                self._abort(self.running[job_id])
-        for job_id in renewal.lost:
-            if job_id in self.running and not self.running[job_id].is_over:
-                self._let_go(self.running[job_id])
+        for job_id, token in tokens.items():
+            attempt = self.running.get(job_id)
+            if attempt is not None and attempt.token == token:
+                self._steer(attempt, renewal)
+
+    def _steer(self, attempt: Attempt, renewal: Renewal) -> None:
+        if attempt.job_id in renewal.paused:
+            attempt.pause()
+        else:
+            attempt.live.resume()
+        if attempt.job_id in renewal.abort:
+            self._abort(attempt)
+        if attempt.job_id in renewal.lost and not attempt.is_over:
+            self._let_go(attempt)
 
     def _drain(self, wanted: bool) -> None:
         if wanted != self.is_draining:

@@ -35,6 +35,7 @@ local function abort_job(id, by)
   local job = redis.pcall('HMGET', job_key(id), unpack(ABORTABLE))
   if job.err or not job[1] then return -1 end
   if terminal[job[1]] then return -2 end
+  if job[4] then settle() end -- the end of another one in this call may have started it
   if job[1] == 'running' and is_held(id) then
     ask_to_abort(id)
     return 2

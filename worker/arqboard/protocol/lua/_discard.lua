@@ -25,6 +25,7 @@ local function discard(id, batch, keep)
   local job = redis.pcall('HMGET', job_key(id), 'state', 'queue', 'function', 'workflow', 'node', 'unique')
   if job.err or not job[1] or not job[2] or not job[3] then return -1 end
   if job[1] == 'running' then return -2 end
+  if job[4] then settle() end -- the end of another one in this call may have started it
   local comes_back = batch ~= '' and can_come_back(id, job)
   zrem('arq:abort', id)
   if comes_back then

@@ -4,8 +4,13 @@
 -- A job that is due and may not start is parked outside arq's queue, so that thousands of them are not looked at by
 -- every claim; each claim lets as many back in as there is room for. A rate limit is a GCRA: a job that comes too early
 -- gets the time at which it will conform, reserved for it, and is not looked at before.
+--
+-- Only the next seconds are reserved, the rest is parked. So what is deleted or aborted wastes no more than these, a
+-- higher priority passes all others, and another limit counts at once. A slot that passed while nobody claimed has
+-- lapsed: else all jobs that waited meanwhile would start together.
 
 local MAX_RELEASED = 500
+local RESERVED_AHEAD, LATE = 10000, 2000 -- ms
 local limits, paused, taken = nil, nil, {}
 
 local function as_table(flat)
@@ -40,15 +45,32 @@ local function take(fn)
   if taken[fn] then taken[fn] = taken[fn] + 1 end
 end
 
--- The time at which a job of this function conforms to its rate; at most now when it may start. Reserves it.
+-- The time at which the next job of this function conforms to its rate, and that up to which the rate is used then.
+-- More than can have been reserved is of another limit, or of a clock that was set back, and counts for nothing.
+local function next_slot(fn, interval, burst)
+  local used = math.max(now, tonumber(redis.call('GET', prefix .. 'rate:' .. fn) or 0))
+  if used > now + RESERVED_AHEAD + burst * interval then used = now end
+  return math.ceil(used - (burst - 1) * interval), used + interval
+end
+
+-- The time at which a job of this function may start, reserved for it; nil when that is too far away.
 local function slot(fn)
   local _, interval, burst = limit_of(fn)
   if interval == 0 then return now end
-  local key = prefix .. 'rate:' .. fn
-  local conforming = math.max(now, tonumber(redis.call('GET', key) or 0))
-  redis.call('SET', key, string.format('%.3f', conforming + interval), 'PX',
-    math.ceil(conforming + interval - now) + 60000)
-  return math.ceil(conforming - (burst - 1) * interval)
+  local at, used = next_slot(fn, interval, burst)
+  if at > now + RESERVED_AHEAD then return nil end
+  redis.call('SET', prefix .. 'rate:' .. fn, string.format('%.3f', used), 'PX', math.ceil(used - now) + 60000)
+  return at
+end
+
+local function is_in_time(reserved) return reserved and now - tonumber(reserved) <= LATE end
+
+-- How many slots a rate has within the time that can be reserved.
+local function slots_left(fn)
+  local _, interval, burst = limit_of(fn)
+  if interval == 0 then return MAX_RELEASED end
+  local at = next_slot(fn, interval, burst)
+  return math.max(0, math.floor((now + RESERVED_AHEAD - at) / interval) + 1)
 end
 
 local function park(queue, fn, id, run_at, priority)
@@ -61,7 +83,7 @@ end
 local function release()
   for _, fn in ipairs(redis.call('SMEMBERS', prefix .. 'parked')) do
     local key = prefix .. 'parked:' .. fn
-    local n = math.min(room(fn) or MAX_RELEASED, MAX_RELEASED)
+    local n = math.min(room(fn) or MAX_RELEASED, slots_left(fn), MAX_RELEASED)
     local found = n > 0 and redis.call('ZRANGE', key, 0, n - 1, 'WITHSCORES') or {}
     for i = 1, #found, 2 do
       redis.call('ZREM', key, found[i])

@@ -25,7 +25,7 @@
 local queue, worker, lease, want, max_crashes = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
 local FIELDS = { 'state', 'function', 'queue', 'run_at', 'enqueued', 'started', 'crashes', 'abort_requested',
   'chunk_total', 'chunk_size', 'chunk_items', 'attempt', 'options', 'workflow', 'node', 'source', 'paused', 'priority',
-  'expires_at', 'slot', 'only' }
+  'expires_at', 'slot', 'only', 'tries' }
 local claimed, foreign, offset, looked, numbered = {}, {}, 0, 0, 0
 local takes_suspect = ARGV[8] == '1'
 local any_abort = redis.call('EXISTS', 'arq:abort') == 1
@@ -94,10 +94,13 @@ local function is_let_in(id, job)
     park(queue, fn, id, job[4], job[18])
     return false
   end
-  if job[20] then
-    redis.call('HDEL', job_key(id), 'slot')
-  else
+  if job[20] then redis.call('HDEL', job_key(id), 'slot') end
+  if not is_in_time(job[20]) then
     local at = slot(fn)
+    if not at then
+      park(queue, fn, id, job[4], job[18])
+      return false
+    end
     if at > now then
       redis.call('HSET', job_key(id), 'slot', at)
       zadd(queue, at, id)
@@ -122,7 +125,7 @@ local function start(id, job, token)
   local was_lost, crashes, try = job[1] == 'running', crashes_of(job), nil
   if was_lost then -- a lost worker burns no try, unless the job itself kills workers
     note_taken(id, job[2])
-    try = redis.call('GET', 'arq:retry:' .. id) or 1
+    try = redis.call('GET', 'arq:retry:' .. id) or job[22] or 1
   else
     try = count_try(id)
   end

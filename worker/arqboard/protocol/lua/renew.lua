@@ -12,21 +12,21 @@ local worker, lease, queue, n = ARGV[2], tonumber(ARGV[3]), ARGV[4], tonumber(AR
 local lost, aborts, paused = {}, {}, {}
 local any_abort = redis.call('EXISTS', 'arq:abort') == 1
 
-local function still_mine(id, token)
+-- The lock alone does not say it: that of a cron job outlives its end, and this heartbeat may have set out before it.
+local function still_mine(id, token, job)
+  if job[1] ~= 'running' or job[2] ~= token then return false end
   local lock = redis.call('GET', 'arq:in-progress:' .. id)
-  if lock then return lock == token end
-  local job = redis.call('HMGET', job_key(id), 'state', 'token')
-  return job[1] == 'running' and job[2] == token
+  return not lock or lock == token
 end
 
 for i = 6 + 2 * n, #ARGV, 2 do
   local id, token = ARGV[i], ARGV[i + 1]
-  if still_mine(id, token) then
+  local job = redis.pcall('HMGET', job_key(id), 'state', 'token', 'abort_requested', 'paused')
+  if still_mine(id, token, job) then
     redis.call('SET', 'arq:in-progress:' .. id, token, 'PX', lease)
     zadd(queue, now + lease, id)
-    local asked = redis.call('HMGET', job_key(id), 'abort_requested', 'paused')
-    if asked[2] then paused[#paused + 1] = id end
-    if asked[1] then
+    if job[4] then paused[#paused + 1] = id end
+    if job[3] then
       aborts[#aborts + 1] = id
     elseif any_abort and redis.call('ZREM', 'arq:abort', id) == 1 then
       change(id, 'abort_requested', now)

@@ -20,17 +20,27 @@ local function leave_to_the_sweep(wf, n)
   redis.call('PUBLISH', prefix .. 'control', 'workflows')
 end
 
+local DAY = 86400000
+
+-- arq forgets how many tries there were, and a call that may expire, after about a day. A job may run, or wait for its
+-- next try, longer than that.
+local function outlive(id, tries, defer)
+  redis.call('SET', 'arq:retry:' .. id, tries, 'PX', defer + DAY)
+  local left = redis.call('PTTL', 'arq:job:' .. id)
+  if left > 0 and left < defer + DAY then redis.call('PEXPIRE', 'arq:job:' .. id, defer + DAY) end
+end
+
 for i = 2, #ARGV, 8 do
   local id, token, defer, outcome = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), ARGV[i + 3]
   local job = redis.call('HMGET', job_key(id), 'state', 'token', 'function', 'queue', 'priority',
-    'workflow', 'node', 'abort_requested')
+    'workflow', 'node', 'abort_requested', 'tries')
   local lock = redis.call('GET', 'arq:in-progress:' .. id)
   if job[1] == 'running' and job[2] == token and (not lock or lock == token) then
     if job[8] then defer = 0 end -- the next claim ends it; nobody waits for that longer than need be
     local state = outcome == 'retry' and 'retrying' or 'queued'
     zadd(job[4], due_score(now + defer, job[5]), id)
     redis.call('DEL', 'arq:in-progress:' .. id)
-    if ARGV[i + 4] == '0' then redis.call('DECR', 'arq:retry:' .. id) end
+    outlive(id, tonumber(job[9] or 1) - (ARGV[i + 4] == '0' and 1 or 0), defer)
     fail_running_chunks(id)
     unindex('running', job[4], job[3], id)
     index(state, job[4], job[3], now + defer, id)
