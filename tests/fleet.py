@@ -39,6 +39,11 @@ class Server:
                     client.ping()
                     return
 
+    def hang(self) -> None:
+        """Say nothing any more, without an end: the system goes on taking connections in."""
+        assert self.process
+        self.process.send_signal(signal.SIGSTOP)
+
     def kill(self) -> None:
         if self.process:
             self.process.kill()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from typing import Any
 
@@ -236,8 +235,6 @@ async def test_an_idle_page_gets_no_frames(page: Page, site: Site) -> None:
     other = await site.submit("typed", user_id=2)
     await expect(page.locator(f"#job-{other}")).to_have_count(1)
     await eventually(lambda: _quiet(frames))
-    kinds = [json.loads(f)["t"] for f in frames[-3:]]
-    assert "hb" not in kinds or kinds[-1] == "hb"
 
 
 async def _quiet(frames: list[str]) -> bool:

@@ -395,14 +395,15 @@ async def test_other_data_void_all_versions_and_everything_is_read_anew(
 
     await eventually(lambda: page.of("ready"))
     await eventually(page.saw('<div id="job-j1" hx-swap-oob="delete"></div>', 'id="job-j2"'))
-    assert known == [0], "a page that asks again at once must not be given what was known before"
+    assert set(known) == {0}, "a page that asks again at once must not be given what was known before"
     assert page.of("ready")[-1]["epoch"] not in before[2:].decode()
 
 
 async def test_workers_are_told_that_somebody_looks_only_while_somebody_does(
     feed: Feed, hub: Hub, redis: Redis, keys: Keys, reader: Reader
 ) -> None:
-    await asyncio.sleep(0.1)
+    looked = feed.last_look
+    await eventually(lambda: feed.last_look > looked)
     assert not await redis.exists(keys.viewers)
 
     await Page(feed, hub, reader).show(row_j1=0)
@@ -418,7 +419,7 @@ async def test_a_deferred_job_is_called_queued_when_its_time_has_come_though_no_
     await page.show(row_j1=0)
     await eventually(page.saw('data-state="deferred"'))
 
-    await eventually(page.saw('data-state="queued"'), within=4)
+    await eventually(page.saw('data-state="queued"'))
 
 
 async def test_while_nobody_looks_no_job_is_touched(
@@ -446,14 +447,17 @@ async def test_while_nobody_looks_nothing_is_read_and_the_next_one_sees_all(
     await eventually(page.saw("Running"))
 
 
-async def test_without_its_subscription_the_feed_is_a_second_late(page: Page, commands: Commands, redis: Redis) -> None:
+async def test_without_its_subscription_the_feed_is_a_second_late(
+    page: Page, commands: Commands, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("arqboard_dashboard.subscription.AGAIN_SECONDS", 600)  # so it does not come back
     await submit(commands, "j1")
     await page.show(row_j1=0)
     assert await redis.client_kill_filter(_type="pubsub") == 1
 
     await claim(commands)
 
-    await eventually(page.saw("Running"), within=2.5)
+    await eventually(page.saw("Running"))
 
 
 async def test_redis_may_go_away_and_come_back(tmp_path: Path, renderer: CountingRenderer, hub: Hub) -> None:

@@ -107,10 +107,10 @@ async def test_the_first_change_after_a_quiet_spell_goes_out_at_once() -> None:
 
 
 async def test_later_changes_wait_and_the_newest_replaces_the_older() -> None:
-    hub = Hub(flush=0.1, window=10)
+    hub = Hub(flush=0.5, window=10)
     wire, _ = joined(hub, "row:1")
     hub.publish("row:1", 0, "0")
-    await eventually(lambda: wire.patches)
+    await eventually(lambda: wire.patches, every=0)
 
     for version in range(1, 6):
         hub.publish("row:1", version, str(version))
@@ -118,7 +118,7 @@ async def test_later_changes_wait_and_the_newest_replaces_the_older() -> None:
 
     await eventually(lambda: len(wire.patches) == 2)
     assert wire.patches == ["0", "5"]
-    assert wire.times[1] - wire.times[0] >= 0.099
+    assert wire.times[1] - wire.times[0] >= 0.499
 
 
 async def test_a_browser_that_does_not_paint_gets_two_frames_and_then_the_newest_state() -> None:
@@ -344,7 +344,7 @@ async def play(script: list[tuple[Any, ...]]) -> None:
     for _ in range(3):
         for key in newest:
             publish(key)
-        await eventually(all_know, within=5, every=0.001)
+        await eventually(all_know, every=0.001)
     alike = {frozenset(reader.live): reader.socket.mailbox for reader in readers}
     assert all(reader.socket.mailbox is alike[frozenset(reader.live)] for reader in readers)
     hub.shut_down()
@@ -447,12 +447,12 @@ async def test_a_socket_that_takes_nothing_is_closed_and_hurts_no_other() -> Non
 
 
 async def test_a_socket_that_was_slow_for_a_moment_gets_the_newest_state() -> None:
-    hub = Hub(flush=0.01, stall_seconds=1)
-    wire, _ = joined(hub, "row:1")
+    hub = Hub(flush=0.01, stall_seconds=60)
+    wire, socket = joined(hub, "row:1")
     wire.is_stuck = True
     for version in range(5):
         hub.publish("row:1", version, str(version))
-    await asyncio.sleep(0.3)
+    await eventually(lambda: socket.stuck_since)
     assert wire.frames == []
 
     wire.is_stuck = False

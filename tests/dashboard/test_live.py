@@ -302,7 +302,6 @@ async def test_as_many_messages_as_a_busy_page_sends_are_allowed(connect: Connec
     await ws.send_json({"t": "watch", "live": {"row:j1": 0}})
 
     await eventually(lambda: "row:j1" in hub.topics)
-    assert not ws.closed
 
 
 async def test_a_mistake_of_ours_never_writes_http_onto_an_open_socket(

@@ -737,7 +737,7 @@ async def test_a_pause_after_the_hard_limit_does_not_save_a_stubborn_job() -> No
         within(run, soft=None, hard=0.02, stopwatch=stopwatch, grace=0.05, give_up=given_up.append)
     )
     with contextlib.suppress(AssertionError):
-        await eventually(lambda: given_up, within=5)
+        await eventually(lambda: given_up)
     release.set()
     await asyncio.wait({task})
     assert [type(error) for error in given_up] == [HardTimeLimit]
