@@ -7,13 +7,19 @@
   const field = () => dialog().querySelector('input');
   const list = () => dialog().querySelector('[role=listbox]');
   const options = () => [...all('[role=option]', list())];
-  let asked = null, timer = 0;
+  /* What was typed has no answer yet; the list was gone through since; Enter was pressed before there was an answer */
+  let asked = null, timer = 0, isBehind = false, isChosen = false, isWanted = false;
 
   function open() {
     if (dialog().open) { dialog().close(); return; }
     field().value = '';
     dialog().showModal();
+    type();
     find();
+  }
+  function type() {
+    isBehind = true;
+    isChosen = isWanted = false;
   }
 
   /* What the server says; an answer that is late is not shown */
@@ -26,15 +32,23 @@
       if (!answer.ok) throw new Error(answer.status);
       show(await answer.text(), q);
     } catch (error) {
-      if (error.name !== 'AbortError') say(word('palette_away'));
+      if (error.name === 'AbortError') return;
+      isBehind = isWanted = false;
+      say(word('palette_away'));
     }
   }
   function show(html, q) {
     const found = new DOMParser().parseFromString(html, 'text/html').body;
+    const kept = isChosen && place(chosen());
     list().replaceChildren(...(q ? [] : lately()), ...found.childNodes);
-    choose(options()[0]);
+    choose(options().find(option => place(option) === kept) ?? options()[0]);
     say(options().length ? '' : word('palette_none', { q }));
+    isBehind = false;
+    if (isWanted && dialog().open) take(chosen());
+    isWanted = false;
   }
+  const chosen = () => options().find(option => option.getAttribute('aria-selected') === 'true');
+  const place = option => option && (option.dataset.does ?? option.getAttribute('href'));
   const say = text => { dialog().querySelector('[data-none]').textContent = text; };
 
   /* What was opened from here, and jobs whose pages were opened */
@@ -71,8 +85,8 @@
     option?.scrollIntoView({ block: 'nearest' });
   }
   function step(by) {
-    const found = options(), at = found.findIndex(option => option.getAttribute('aria-selected') === 'true');
-    choose(found[(at + by + found.length) % found.length]);
+    const found = options();
+    choose(found[(found.indexOf(chosen()) + by + found.length) % found.length]);
   }
   function take(option) {
     if (!option) return;
@@ -100,12 +114,14 @@
     visit();
     dialog()?.addEventListener('submit', event => {
       event.preventDefault();
-      take(options().find(option => option.getAttribute('aria-selected') === 'true'));
+      if (isBehind && !isChosen) isWanted = true;
+      else take(chosen());
     });
-    dialog()?.addEventListener('input', () => { clearTimeout(timer); timer = setTimeout(find, 60); });
+    dialog()?.addEventListener('input', () => { type(); clearTimeout(timer); timer = setTimeout(find, 60); });
     dialog()?.addEventListener('keydown', event => {
       if (!MOVES[event.key] || event.isComposing || (event.key === 'Home' || event.key === 'End') && field().value) return;
       event.preventDefault();
+      isChosen = true;
       MOVES[event.key]();
     });
   });

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, expect
+from playwright.async_api import Browser, BrowserContext, Page, Route, expect
 from waiting import eventually
 
 from arqboard.protocol import State
@@ -52,6 +54,26 @@ async def abroad(browser: Browser) -> AsyncIterator[BrowserContext]:
 # The palette
 
 
+@dataclass
+class Held:
+    """Answers that come when they are let go."""
+
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    go: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+async def holding(page: Page, what: str) -> Held:
+    held = Held()
+
+    async def hold(route: Route) -> None:
+        held.asked.set()
+        await held.go.wait()
+        await route.continue_()
+
+    await page.route(re.compile(rf"{what}$"), hold)
+    return held
+
+
 async def test_the_palette_goes_everywhere_by_the_keyboard_alone(page: Page, site: Site) -> None:
     await go_live(page, site.url())
     await page.keyboard.press("Control+k")
@@ -66,6 +88,35 @@ async def test_the_palette_goes_everywhere_by_the_keyboard_alone(page: Page, sit
     await page.keyboard.press("ArrowUp")
     await page.keyboard.press("Enter")
     await page.wait_for_url(re.compile(r"/jobs/new\?fn=typed"))
+
+
+async def test_enter_waits_for_the_answer_to_what_was_typed(page: Page, site: Site) -> None:
+    await go_live(page, site.url())
+    held = await holding(page, "q=typ")
+    await page.keyboard.press("Control+k")
+    await expect(page.locator("#palette [role=option]").first).to_be_visible()
+    await page.keyboard.type("typ")
+    await held.asked.wait()
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#palette")).to_be_visible()
+    held.go.set()
+    await page.wait_for_url(re.compile(r"/jobs/new\?fn=typed"))
+
+
+async def test_a_late_answer_leaves_what_was_chosen(page: Page, site: Site) -> None:
+    await go_live(page, site.url())
+    held = await holding(page, "q=typ")
+    await page.keyboard.press("Control+k")
+    await page.keyboard.type("ty")
+    options = page.locator("#palette [role=option]")
+    await expect(options.first).to_have_attribute("href", re.compile("fn=typed"))
+    await page.keyboard.type("p")
+    await held.asked.wait()
+    await page.keyboard.press("ArrowDown")
+    before = await options.first.element_handle()
+    held.go.set()
+    await page.wait_for_function("option => !option.isConnected", arg=before)
+    await expect(page.locator("#palette [aria-selected=true]")).to_have_attribute("href", re.compile("function=typed"))
 
 
 async def test_a_job_is_opened_by_its_id_and_offered_again_later(page: Page, site: Site) -> None:
