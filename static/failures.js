@@ -1,5 +1,5 @@
-/* The jobs of a group are pulled, its head is pushed. When the head knows of newer failures than the list can show,
-   the list is told that it is stale, as those of jobs are; what becomes of that is in live.js. */
+/* The jobs of a group are pulled, its head is pushed. When the head knows of others than the list can show, the list is
+   told that it is stale, as those of jobs are; what becomes of that is in lists.js. */
 (() => {
   'use strict';
   let known = null;
@@ -7,8 +7,8 @@
   function compare() {
     const head = document.getElementById('failure'), list = document.getElementById('jobs');
     const now = head && read(head);
-    if (list && now && known?.key === now.key && now.newest > known.newest) {
-      const n = Math.max(1, now.jobs - known.jobs);
+    if (list && now && known?.key === now.key && (now.newest !== known.newest || now.jobs !== known.jobs)) {
+      const n = Math.max(now.newest > known.newest ? 1 : 0, now.jobs - known.jobs);
       list.dispatchEvent(new CustomEvent('live:stale', { bubbles: true, detail: { n } }));
     }
     known = now;

@@ -125,16 +125,19 @@
     const newest = [...all('li[data-id]', el)].at(-1)?.dataset.id ?? '0';
     const after = later(newest, el.dataset.next || '0');
     const query = new URLSearchParams({ after, level: el.dataset.level, q: el.dataset.text });
-    try {
-      await htmx.ajax('GET', `${el.dataset.log}?${query}`, { target: '#log-lines', swap: 'beforeend' });
+    const answer = await fetch(`${el.dataset.log}?${query}`, { headers: { 'HX-Request': 'true' } }).catch(() => null);
+    const isThere = answer?.ok && !answer.redirected, text = isThere ? await answer.text().catch(() => null) : null;
+    if (text !== null) {   // an error or the login is no line; what was missed is asked for again
+      await htmx.swap({ sourceElement: el, target: '#log-lines', swap: 'beforeend', text });
       log.length = now;
-    } finally { log.busy = false; }
+    }
+    log.busy = false;
     el.closest('.log-card').toggleAttribute('data-empty', length.dataset.lines === '0');
     one('.none', el)?.toggleAttribute('hidden', all('li', el).length > 0);
     const lines = all('#log-lines > li', el);
     if (log.follows) for (const line of [...lines].slice(0, Math.max(0, lines.length - MOST))) line.remove();
     if (log.follows) el.scrollTop = el.scrollHeight;
-    setTimeout(grow, 250);   // what came meanwhile
+    setTimeout(grow, text === null ? 2000 : 250);   // what came meanwhile
   }
   function later(a, b) {   // places in a stream: ms-number
     const [am, an = 0] = a.split('-').map(Number), [bm, bn = 0] = b.split('-').map(Number);

@@ -101,7 +101,13 @@
     htmx_after_request(_, { ctx }) {
       if (ctx.target?.isConnected === false) Object.assign(ctx, { target: document.body, swap: 'none' });
     },
-    htmx_before_swap() { document.dispatchEvent(new CustomEvent('live:swapping')); },
+    // A list that is fetched anew stays as it is where the answer has none: an error, the login.
+    htmx_before_swap(_, { ctx, tasks }) {
+      if (isRefresh(ctx) && !tasks.some(task => task.fragment.childElementCount)) return false;
+      // An answer may be older than what was pushed meanwhile, so the server is told once more what is shown.
+      if (ctx?.response && tasks.some(task => task.fragment.querySelector('[data-live]'))) page.shown = '';
+      document.dispatchEvent(new CustomEvent('live:swapping'));
+    },
     htmx_after_swap() {
       document.dispatchEvent(new CustomEvent('live:swapped'));
       changed();
@@ -112,6 +118,15 @@
       return !(after > 0 && after < before && oldNode.dataset.live === newNode.dataset.live);
     },
   });
+
+  const isRefresh = ctx => ctx?.sourceEvent?.type === 'live:refresh';
+  /* What was missed is asked for until it comes: nobody says again that a list is stale. */
+  function again({ detail: { ctx } }) {
+    const list = ctx?.sourceElement;
+    if (isRefresh(ctx) && !(ctx.response?.status < 500)) setTimeout(() => list.dispatchEvent(new CustomEvent('live:refresh')), 3000);
+  }
+  addEventListener('htmx:response:error', again);
+  addEventListener('htmx:error', again);
 
   const heard = () => { page.heard = page.fresh = Date.now(); };
   function state(name) { pill.set(name, page.away || page.fresh, page.ended !== ''); }

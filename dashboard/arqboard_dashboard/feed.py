@@ -128,16 +128,33 @@ class Feed:
         self._wake.set()
         fetched: dict[str, Fragment] = {}
         async with self._loading:
-            missing = [key for key in wanted if key not in self._hub.fragments]
+            before = {key: self._hub.fragments.get(key) for key in wanted}
+            missing = [key for key, known in before.items() if known is None or self._is_old(key)]
             if missing and self.store_ok:
+                self._read_at |= {key: time.monotonic() for key in missing if key in self._read_at}
                 try:
                     fetched = await self._fetch_same(missing)
                 except AWAY as error:
                     self._lost(error)
-            for fragment in fetched.values():
-                self._hub.keep(fragment)
+            if not self.store_ok:
+                self._lists.doubt(wanted)
+            for key, fragment in fetched.items():
+                self._renew(fragment, before[key])
         known = {key: self._hub.fragments[key] for key in wanted if key in self._hub.fragments}
         return {**fetched, **known}
+
+    def _is_old(self, key: str) -> bool:
+        """Parts are read seldom while nothing happens. Who comes has read the page just now, and knows better."""
+        meter = METERS_OF_PAGES.get(split(key)[1].partition(":")[0])
+        return meter is not None and _is_over(self._read_at.get(key, time.monotonic()), meter.seconds)
+
+    def _renew(self, fragment: Fragment, before: Fragment | None) -> None:
+        """What was read for one who came is new to all, unless a look has read it meanwhile."""
+        now = self._hub.fragments.get(fragment.key)
+        if now is None:
+            self._hub.keep(fragment)
+        elif now is before and now.html != fragment.html:
+            self._publish_one(fragment)
 
     def behind(self, live: Mapping[str, int]) -> dict[str, int]:
         """Lists with new jobs on top of the rows that a page shows, and how many."""
@@ -241,6 +258,7 @@ class Feed:
         position, epoch = await self._reader.position()
         if not self._hub.sockets:
             self.position, self.epoch = position, epoch
+            self._lists.forget()
 
     async def _promote(self) -> None:
         """Jobs whose time has come are queued, also while no worker runs that would call them so."""
@@ -310,13 +328,13 @@ class Feed:
                 self._publish_one(fragment)
 
     def _due_parts(self) -> list[str]:
-        """Parts of pages whose time has come."""
-        is_busy = not _is_over(self._changed_at, SETTLE_SECONDS)
+        """Parts of pages whose time has come. Each is read once more after the last change has settled."""
         watched = of_kinds(self._hub.topics, _PARTS)
         self._read_at = {key: self._read_at.get(key, _NEVER) for key in watched}
         due: list[str] = []
         for key, read_at in self._read_at.items():
             meter = METERS_OF_PAGES[split(key)[1].partition(":")[0]]
+            is_busy = read_at < self._changed_at + SETTLE_SECONDS
             if _is_over(read_at, (meter.seconds if is_busy else meter.idle_seconds) - METERS_GAP / 2):
                 due.append(key)
                 self._read_at[key] = self._meters_at

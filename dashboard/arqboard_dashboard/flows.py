@@ -110,7 +110,7 @@ class Flows:
 
     def part(self, key: str, partial: str, look: Look, view: Any) -> str:
         """A live part, rendered anew only when its view is another one than the last time."""
-        place, frame = (key, spoken()), (view, look.base, look.form_token, look.now // 86_400_000)
+        place, frame = (key, spoken()), (view, look.base, look.form_token, look.now // 86_400_000, look.alive)
         known = self._parts.pop(place, None)
         html = known[1] if known and known[0] == frame else self._renderer.part(partial, look, oob=True, view=view)
         self._parts[place] = (frame, html)

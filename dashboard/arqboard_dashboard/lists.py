@@ -46,24 +46,39 @@ class Lists:
     def __init__(self, reader: Reader, hub: Hub) -> None:
         self._reader, self._hub = reader, hub
         self._tops: dict[str, list[str]] = {}
+        self._totals: dict[str, int] = {}
+        """of those that an index answers: a page says how many there are, also where its own rows stay the same"""
         self._edges: dict[str, _Edge | None] = {}
         """of searches; None where the first page has room"""
         self._heard: dict[str, None] = {}
+        self._doubted: set[str] = set()
 
     async def note(self, keys: Sequence[str]) -> None:
         """Read the lists among these keys that nobody has watched until now."""
         plain, searches = _split([key for key in of_kinds(keys, LISTS) if key not in self._tops])
-        for key, ids in (await self._read(plain)).items():
+        for key, (ids, total) in (await self._read(plain)).items():
             self._tops.setdefault(key, ids)
+            self._totals.setdefault(key, total)
         for key, query in searches.items():
             await self._search(key, query)
 
     def hear(self, job_ids: Iterable[str]) -> None:
-        """These jobs have changed."""
-        if self._edges:
-            self._heard.update(dict.fromkeys(job_ids))
-            for job_id in list(self._heard)[:-MAX_HEARD]:
-                del self._heard[job_id]
+        """These jobs have changed. Also where nobody searches yet: somebody's search may just be under way."""
+        self._heard.update(dict.fromkeys(job_ids))
+        for job_id in list(self._heard)[:-MAX_HEARD]:
+            del self._heard[job_id]
+
+    def doubt(self, keys: Iterable[str]) -> None:
+        """These could not be read when a page said that it shows them, so what it shows may be old."""
+        self._doubted.update(of_kinds(keys, LISTS))
+
+    def forget(self) -> None:
+        """Nobody looks, so nobody follows: what was on top is read anew for whoever comes next."""
+        self._tops.clear()
+        self._totals.clear()
+        self._edges.clear()
+        self._heard.clear()
+        self._doubted.clear()
 
     def forget_searches(self) -> None:
         """It can't be told which jobs have changed, so searches are made again."""
@@ -74,35 +89,37 @@ class Lists:
     async def follow(self) -> None:
         """Tell browsers which lists have other first rows than at the last look."""
         plain, searches = _split(of_kinds(self._hub.topics, LISTS))
-        for key, ids in (await self._read(plain)).items():
-            before = self._tops.get(key)
-            if before is not None and before != ids:
+        for key, (ids, total) in (await self._read(plain)).items():
+            before = self._tops.get(key, ids)
+            if key in self._doubted or before != ids or self._totals.get(key, total) != total:
                 self._hub.event(key, STALE, len(set(ids).difference(before)))
-            self._tops[key] = ids
+            self._tops[key], self._totals[key] = ids, total
         await self._follow_searches(searches)
+        self._doubted.clear()
         for key in self._tops.keys() - self._hub.topics.keys():
             del self._tops[key]
             self._edges.pop(key, None)
+            self._totals.pop(key, None)
 
     def behind(self, live: Mapping[str, int]) -> dict[str, int]:
-        """Lists with jobs that a page does not show yet, and how many.
+        """Lists whose first page has other jobs than a page shows, and how many it does not show yet.
 
-        With the newest first, those are above its rows: what has moved up from the next page is no news. A list with
-        version 0 is not the first page, so nothing can be said about it.
+        With the newest first, those are above its rows: what has moved up from the next page is no news, and where
+        jobs have only left there is none. A list with version 0 is not the first page: nothing can be said about it.
         """
+        rows = {key.removeprefix("row:") for key in live if key.startswith("row:")}
         found: dict[str, int] = {}
         for key, shown in live.items():
-            if shown and (ids := self._tops.get(key)):
-                missing = [f"row:{job_id}" not in live for job_id in ids]
-                is_newest_first = _query(key).sort is Sort.NEWEST
-                if new := sum(takewhile(bool, missing) if is_newest_first else missing):
-                    found[key] = new
+            ids = self._tops.get(key)
+            if shown and ids is not None and rows.symmetric_difference(ids):
+                missing = [job_id not in rows for job_id in ids]
+                found[key] = sum(takewhile(bool, missing) if _query(key).sort is Sort.NEWEST else missing)
         return found
 
-    async def _read(self, keys: Mapping[str, Query]) -> dict[str, list[str]]:
+    async def _read(self, keys: Mapping[str, Query]) -> dict[str, tuple[list[str], int]]:
         if not keys:
             return {}
-        return dict(zip(keys, await self._reader.top_ids(list(keys.values())), strict=True))
+        return dict(zip(keys, await self._reader.tops(list(keys.values())), strict=True))
 
     # Searches
 
@@ -118,16 +135,23 @@ class Lists:
         for key in searches.keys() - self._edges.keys():
             await self._search(key, searches[key])
             self._hub.event(key, STALE, 0)
-        heard, self._heard = list(self._heard), {}
-        if not searches or not heard:
-            return
+        for key in self._doubted & searches.keys():
+            self._hub.event(key, STALE, 0)
+        if searches and self._heard:
+            await self._hold_against(searches, list(self._heard))
+        self._heard.clear()  # only now: without an answer of Redis they are held against all again
+
+    async def _hold_against(self, searches: Mapping[str, Query], heard: Sequence[str]) -> None:
+        """Which of these jobs have come to match, or match no more."""
         jobs = [job for job in await self._reader.many(heard) if isinstance(job, Job)]
         now = await self._reader.now_ms()
         for key, query in searches.items():
+            left = set(heard) - {job.id for job in jobs if query.matches(job, now)}
+            stays = [job_id for job_id in self._tops[key] if job_id not in left]
             news = await self._news(key, query, jobs, now)
-            if news:
+            if news or len(stays) < len(self._tops[key]):
                 self._hub.event(key, STALE, len(news))
-                self._tops[key] = [*news, *self._tops[key]][:MAX_PAGE]
+                self._tops[key] = [*news, *stays][:MAX_PAGE]
 
     async def _news(self, key: str, query: Query, jobs: Sequence[Job], now: int) -> list[str]:
         """Those that have come to match, and belong on the first page."""

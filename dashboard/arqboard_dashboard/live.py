@@ -10,7 +10,7 @@ import json
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from aiohttp import WSMsgType, web
@@ -110,6 +110,8 @@ class Page:
     socket: Socket
     build: str
     language: str = ENGLISH
+    told: dict[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
+    """lists that it was told are stale, with the rows that it showed"""
 
     async def converse(self, ws: web.WebSocketResponse) -> None:
         """Take messages until the page is gone. Raises Refused."""
@@ -154,8 +156,16 @@ class Page:
         topics = topics_of(live, self.language)
         self.hub.watch(self.socket, topics)
         self.hub.offer(self.socket, topics, await self.feed.load(topics))
-        for key, new in self.feed.behind(live).items():
-            self.hub.tell(self.socket, key, STALE, new)
+        self._tell_behind(live)
+
+    def _tell_behind(self, live: Mapping[str, int]) -> None:
+        """Once for the same rows: a page that has fetched them again knows no better, and would ask for ever."""
+        rows = frozenset(key for key in live if key.startswith("row:"))
+        behind = self.feed.behind(live)
+        for key, new in behind.items():
+            if self.told.get(key) != rows:
+                self.hub.tell(self.socket, key, STALE, new)
+        self.told = dict.fromkeys(behind, rows)
 
 
 @dataclass(slots=True)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import logging
 import re
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from arqboard.testing.server import free_port
 from arqboard_dashboard import feed as feed_module
 from arqboard_dashboard.appkeys import OVERVIEW, RENDERER
 from arqboard_dashboard.feed import Feed
+from arqboard_dashboard.fragments import METERS_OF_PAGES
 from arqboard_dashboard.hub import Hub, Socket
 from arqboard_dashboard.overview import Overview
 from arqboard_dashboard.render import Renderer
@@ -196,6 +199,8 @@ async def test_a_fragment_is_rendered_once_however_many_look(
     feed: Feed, hub: Hub, commands: Commands, renderer: CountingRenderer, reader: Reader
 ) -> None:
     await submit(commands, "j1")
+    newest, _ = await reader.position()
+    await eventually(lambda: feed.position == newest)  # else the first job makes these other data than before
     pages = [Page(feed, hub, reader) for _ in range(20)]
     for page in pages:
         await page.show(row_j1=0)
@@ -298,13 +303,16 @@ async def test_a_job_that_breaks_a_template_is_logged_once_and_stops_nobody(
 
 async def test_a_list_says_how_many_jobs_are_new(page: Page, commands: Commands) -> None:
     await submit(commands, "j1")
-    await page.watch({"list:": 1, "row:j1": 1, "list:state=failed": 1})
+    other = Page(page.feed, page.hub, page.reader)
+    await other.watch({"list:state=failed": 1})
+    await page.watch({"list:": 1, "row:j1": 1})
     assert page.of("event") == []
 
     await submit(commands, "j2", "j3")
 
     await eventually(lambda: sum(event["n"] for event in page.of("event")) == 2)
     assert {event["key"] for event in page.of("event")} == {"list:"}
+    assert other.of("event") == []
 
 
 async def test_a_job_that_came_before_the_socket_is_new_too(page: Page, commands: Commands) -> None:
@@ -315,6 +323,22 @@ async def test_a_job_that_came_before_the_socket_is_new_too(page: Page, commands
     assert page.feed.behind({"list:": 0, "row:j1": 1}) == {}, "another page than the first"
 
     await eventually(lambda: [event["n"] for event in page.of("event")] == [2])
+
+
+async def test_a_job_that_came_while_nobody_looked_is_new_to_a_page_from_before_it(
+    page: Page, commands: Commands
+) -> None:
+    await submit(commands, "j1")
+    await page.watch({"list:": 1, "row:j1": 1})
+    page.hub.drop(page.socket)
+    await submit(commands, "j2")
+    newest, _ = await page.reader.position()
+    await eventually(lambda: page.feed.position >= newest)
+
+    late = Page(page.feed, page.hub, page.reader)
+    await late.watch({"list:": 1, "row:j1": 1})
+
+    await eventually(lambda: [event["n"] for event in late.of("event")] == [1])
 
 
 async def test_with_the_oldest_first_it_is_new_below(page: Page, commands: Commands) -> None:
@@ -338,6 +362,47 @@ async def test_tabs_tiles_and_sidebar_follow_and_keep_still(page: Page, commands
     await page.forget()
     await asyncio.sleep(1.5)
     assert "tabs" not in page.html
+
+
+async def test_a_part_that_is_read_seldom_is_read_after_the_last_change_too(
+    page: Page, commands: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed_module, "SETTLE_SECONDS", 0.1)
+    slow = dataclasses.replace(METERS_OF_PAGES["kpis"], seconds=2.0, idle_seconds=60.0)
+    monkeypatch.setitem(METERS_OF_PAGES, "kpis", slow)
+    await page.watch({"kpis": 0})
+    await eventually(lambda: page.feed._read_at.get("kpis", 0) > 0)  # pyright: ignore[reportPrivateUsage]
+
+    await submit(commands, "j1", "j2")
+
+    await eventually(page.saw("</span>Queued", '<span class="v">2</span>'), within=15)
+
+
+async def test_who_comes_is_not_shown_what_was_read_some_seconds_ago_for_others(
+    page: Page, redis: Redis, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed_module, "SETTLE_SECONDS", 0)  # nothing has changed for long: parts are read seldom
+    await page.watch({"kpis": 0})
+    await eventually(page.saw("/ 4 slots"))
+
+    def read_at() -> float:
+        return page.feed._read_at.get("kpis", 0)  # pyright: ignore[reportPrivateUsage]
+
+    await eventually(read_at)
+    await beat(redis, keys, "w2")
+    late = Page(page.feed, page.hub, page.reader)
+    overview = page.feed._overview  # pyright: ignore[reportPrivateUsage]
+
+    async def a_page_would_say_so() -> bool:
+        return (await overview.kpis.get()).slots == 8
+
+    await eventually(a_page_would_say_so)
+    await eventually(lambda: time.monotonic() - read_at() > feed_module.METERS_GAP)
+    await late.watch({"kpis": 0})
+
+    await eventually(late.saw("/ 8 slots"))
+    assert "/ 4 slots" not in late.html
+    await eventually(page.saw("/ 8 slots"))
 
 
 async def test_a_dead_worker_makes_its_running_jobs_look_stalled(
@@ -478,6 +543,7 @@ async def test_redis_may_go_away_and_come_back(tmp_path: Path, renderer: Countin
     assert page.of("store")[-1]["ok"] is False
     assert page.of("store")[-1]["age"] >= 0
     assert await feed.load(["row:j2"]) == {}
+    await page.watch({"row:j1": 0, "list:": 1})
     await page.forget()
 
     again = ValkeyServer(port=port, data_dir=tmp_path, appendonly="yes", persist=True)
@@ -485,6 +551,7 @@ async def test_redis_may_go_away_and_come_back(tmp_path: Path, renderer: Countin
     await eventually(lambda: page.of("store"))
     assert page.of("store")[-1]["ok"] is True
     await eventually(page.saw("Queued"))
+    await eventually(lambda: [event["key"] for event in page.of("event")] == ["list:"])  # it may be behind: who knows
     await beat(redis, Keys())
     await claim(commands)
     await eventually(page.saw("Running"))

@@ -82,6 +82,73 @@ async def test_a_change_of_what_is_shown_is_no_news(commands: Commands, reader: 
     assert await follow(lists, hub, "a") == []
 
 
+async def test_where_jobs_have_only_left_a_page_is_behind_and_there_is_no_news(
+    commands: Commands, reader: Reader
+) -> None:
+    await put(commands, "a", "b")
+    lists, _ = await lists_of(reader, "list:", "list:state=failed")
+
+    assert lists.behind({"list:": 1, "row:a": 1, "row:b": 1}) == {}
+    assert lists.behind({"list:": 1, "row:a": 1, "row:b": 1, "row:deleted": 1}) == {"list:": 0}
+    assert lists.behind({"list:state=failed": 1, "row:retried": 1}) == {"list:state=failed": 0}
+
+
+async def test_where_only_the_number_of_jobs_is_another_a_list_is_stale_too(commands: Commands, reader: Reader) -> None:
+    await put(commands, "a", "b")
+    oldest = "list:limit=2&sort=oldest"
+    lists, hub = await lists_of(reader, oldest)
+    await put(commands, "c")
+
+    assert await follow(lists, hub, "c") == [(oldest, 0)]
+    assert await follow(lists, hub, "c") == []
+
+
+async def test_a_job_that_is_gone_from_a_search_is_told_of_without_news(commands: Commands, reader: Reader) -> None:
+    await put(commands, "a", "b")
+    search = "list:q=error%3Atimeout"
+    assert await fail(commands) == "a"
+    lists, hub = await lists_of(reader, search)
+    await commands.discard("a")
+
+    assert await follow(lists, hub, "a", "b") == [(search, 0)]
+    assert lists.behind({search: 1}) == {}
+    assert await follow(lists, hub, "a", "b") == []
+
+
+async def test_a_job_that_comes_while_the_first_search_is_under_way_is_news(
+    commands: Commands, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = Hub("list:q=mail")
+    lists, page = Lists(reader, hub), reader.page  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] - as above
+
+    async def comes_too_late(*query: Any) -> Any:
+        found = await page(*query)
+        await put(commands, "a")
+        lists.hear(["a"])
+        return found
+
+    monkeypatch.setattr(reader, "page", comes_too_late)
+    await lists.note(["list:q=mail"])
+
+    assert await follow(lists, hub) == [("list:q=mail", 1)]
+
+
+async def test_what_was_heard_is_kept_while_redis_does_not_answer(
+    commands: Commands, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lists, hub = await lists_of(reader, "list:q=mail")
+    await put(commands, "a")
+
+    async def away(*_: Any, **__: Any) -> Any:
+        raise ConnectionError
+
+    with monkeypatch.context() as for_now:
+        for_now.setattr(reader, "many", away)
+        with pytest.raises(ConnectionError):
+            await follow(lists, hub, "a")
+    assert await follow(lists, hub) == [("list:q=mail", 1)]
+
+
 async def test_what_lies_behind_the_first_page_is_no_news(commands: Commands, reader: Reader) -> None:
     await put(commands, *[f"j{n}" for n in range(9)])
     newest, oldest = "list:limit=3&q=mail", "list:limit=3&q=mail&sort=oldest"
@@ -139,7 +206,7 @@ async def test_a_storm_of_changes_is_heard_up_to_a_point(
     assert asked == [MAX_HEARD]
 
 
-async def test_nothing_is_heard_where_nobody_searches(commands: Commands, reader: Reader) -> None:
+async def test_nothing_heard_is_kept_where_nobody_searches(commands: Commands, reader: Reader) -> None:
     lists, hub = await lists_of(reader, "list:")
     await put(commands, "a")
 

@@ -104,6 +104,21 @@ async def test_after_a_swap_the_page_watches_something_else(connect: Connect, co
     assert hub.topics.keys() == {"row:j2"}
 
 
+async def test_a_page_is_told_once_that_its_list_is_stale_as_long_as_it_shows_the_same(
+    connect: Connect, commands: Commands
+) -> None:
+    await submit(commands, "j1")
+    ws = await connect()
+    await hello(ws, {"list:": 1})
+    assert (await hear(ws, "event"))["n"] == 1
+
+    for _ in range(3):
+        await ws.send_json({"t": "watch", "live": {"list:": 1}})
+    await ws.send_json({"t": "watch", "live": {"list:": 1, "row:j1": 0, "row:gone": 1}})
+
+    assert (await hear(ws, "event"))["n"] == 0  # the next that it hears is of what it showed last
+
+
 async def test_a_page_that_leaves_leaves_nothing_behind(connect: Connect, hub: Hub) -> None:
     ws = await connect()
     await hello(ws, {"row:j1": 0, "side": 0})

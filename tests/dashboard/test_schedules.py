@@ -229,8 +229,8 @@ async def test_each_part_of_a_page_is_pushed_as_the_page_has_it(client: Client, 
             pushed = await METERS_OF_PAGES[kind].read(client.app, key)
             assert f'data-live="{name}"' in shown and f'data-live="{name}"' in pushed
             assert 'hx-swap-oob="outerMorph"' in pushed
-    for kind in ("schedule", "schedule-page"):
-        assert await METERS_OF_PAGES[kind].read(client.app, "gone") == ""
+    assert await METERS_OF_PAGES["schedule"].read(client.app, "gone") == ""  # then the list is asked for anew
+    assert "This schedule was deleted" in await METERS_OF_PAGES["schedule-page"].read(client.app, "gone")
 
 
 async def test_the_list_has_another_mark_when_a_schedule_comes(client: Client, schedules: Schedules) -> None:

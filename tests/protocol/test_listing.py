@@ -157,9 +157,9 @@ async def test_an_unreadable_record_does_not_end_a_search(
 async def test_the_top_of_a_list_follows_its_order_and_time(commands: Commands, reader: Reader) -> None:
     made = await put(commands, 5)
 
-    newest, oldest, none = await reader.top_ids([Query(limit=2), Query(limit=2, sort=Sort.OLDEST), Query(q="until:1h")])
+    newest, oldest, none = await reader.tops([Query(limit=2), Query(limit=2, sort=Sort.OLDEST), Query(q="until:1h")])
 
-    assert (newest, oldest, none) == (made[:2:-1], made[:2], [])
+    assert (newest, oldest, none) == ((made[:2:-1], 5), (made[:2], 5), ([], 0))
 
 
 async def test_a_failed_job_is_where_it_failed(commands: Commands, reader: Reader) -> None:

@@ -103,7 +103,9 @@ async def _read_row(app: web.Application, name: str) -> str:
 async def _read_page(app: web.Application, name: str) -> str:
     try:
         return await part(app, "schedule_page", oob=True, schedule=await app[SCHEDULE_BOARD].page(name))
-    except (ScheduleNotFound, BadSchedule):
+    except ScheduleNotFound:
+        return await part(app, "schedule_page_gone", oob=True, name=name)
+    except BadSchedule:
         return ""
 
 

@@ -121,13 +121,19 @@ class ListReader(InsideReader):
         """Redis' clock."""
         return await now_ms(self._redis)
 
-    async def top_ids(self, queries: Sequence[Query]) -> list[list[str]]:
-        """The ids on the first page of each query: how the feed sees that a list has changed."""
+    async def tops(self, queries: Sequence[Query]) -> list[tuple[list[str], int]]:
+        """The ids on the first page of each query, and how many there are: so the feed sees that a list has changed."""
         now = await self.now_ms() if any(query.search.needs_clock for query in queries) else 0
         pipe = self._redis.pipeline(transaction=False)
         for query in queries:
-            self._range(pipe, self._walk(query, now), min(query.limit, MAX_PAGE), scores=False)
-        return [[i.decode(errors="replace") for i in ids] for ids in await pipe.execute()]
+            walk = self._walk(query, now)
+            self._range(pipe, walk, min(query.limit, MAX_PAGE), scores=False)
+            _count(pipe, walk.index, walk.span)
+        answers = await pipe.execute()
+        return [
+            ([raw.decode(errors="replace") for raw in ids], int(total))
+            for ids, total in zip(answers[::2], answers[1::2], strict=True)
+        ]
 
     async def scores(self, query: Query, job_ids: Sequence[str]) -> list[float | None]:
         """Where jobs are in the index of a query; None for those that are not in it."""
