@@ -254,6 +254,7 @@ async def test_the_old_code_of_arq_runs_on_both_workers(
         await finished(running.pool, "rows")
         assert await running.pool.get("import:rows") == b"2/2"
         await eventually(lambda: capsys.readouterr().out == "mailed order-7.pdf\n")
+        await eventually(lambda: all(job.done() for job in worker.tasks.values()))  # arq's `close` may not cut one
     finally:
         await worker.close()
         await asyncio.gather(working, return_exceptions=True)
