@@ -32,7 +32,7 @@ GLOBAL = re.compile(
     r"queues|functions|functions:.*|workers|worker:.*|taken:.*|viewers|position|epoch|changes|ended|stats:.*|deploys?|paused|limits"
     r"|parked|launching|stopping|workflows|workflows_ended|workflows:(running|succeeded|failed|aborted)|jobs:.*|rate:.*"
     r"|once:.*|unique:.*|answer:.*|schedules|schedule:.*|schedule-runs:.*|failures:.*|failure:.*"
-    r"|tags|tagged:.*|gauges:.*"
+    r"|tags|tagged:.*|gauges:.*|ripening"
 )
 OF_A_JOB = re.compile(r"(job|payload|attempts|chunks|chunk_info|log|artefacts|artefact|children):(.*)")
 OF_A_WORKFLOW = re.compile(r"(workflow|nodes|calls|results|marks|ready|held):(.*)")

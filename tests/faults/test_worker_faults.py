@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from collections import Counter
 from typing import Any
 
+import pytest
 from fleet import Fleet, Server
 from redis.exceptions import RedisError
 from waiting import eventually
@@ -133,6 +135,50 @@ async def test_a_redis_restart_mid_job_fails_nothing_and_ends_no_worker(
     assert worker.poll() is None
     assert Counter(indexes(fleet, job_id)) == Counter(range(40))
     assert await terminal_ends(reader) == 1
+
+
+async def test_a_redis_that_is_away_past_every_lease_leaves_each_job_to_its_worker(
+    fleet: Fleet, own_server: Server, commands: Commands, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever was back first took the jobs of the others. They ran twice then, and counted as killers of workers."""
+    monkeypatch.setenv("ARQBOARD_LEASE", "12")
+    monkeypatch.setenv("ARQBOARD_HEARTBEAT", "4")
+    late, *_ = [fleet.start() for _ in range(3)]
+    await eventually(lambda: _are_back(reader, 3))
+    info = await offered(reader, "count")
+    ids = [(await submit(commands, info, [40, 0.5], {})).job_id for _ in range(50)]  # two workers take 40
+    await eventually(lambda: {process.pid for process in fleet.processes} <= pids_of(fleet))
+    own_server.kill()
+    await passed(12.5)
+    os.kill(late.pid, signal.SIGSTOP)
+    own_server.start()
+    await eventually(lambda: _are_back(reader, 2))
+    await passed(1)  # in which they would have claimed
+    os.kill(late.pid, signal.SIGCONT)
+
+    await eventually(lambda: _counts(reader, State.SUCCEEDED, len(ids)), within=60)
+    jobs = [job for job in await reader.many(ids) if isinstance(job, Job)]
+    assert [len(await reader.attempts(job)) for job in jobs] == [1] * len(ids)
+    assert len(fleet.history("end")) == len(ids)
+
+
+async def passed(seconds: float) -> None:
+    over = time.monotonic() + seconds
+    await eventually(lambda: time.monotonic() > over)
+
+
+async def _are_back(reader: Reader, workers: int) -> bool:
+    """So many have had a heartbeat in the last seconds."""
+    try:
+        now = await reader.now_ms()
+        return bool(await reader._redis.zcount(reader.keys.workers, now - 5000, now) >= workers)
+    except (RedisError, OSError):
+        return False
+
+
+def pids_of(fleet: Fleet) -> set[int]:
+    """Workers that run a job."""
+    return {int(pid) for _job_id, _index, pid in fleet.history("chunk")}
 
 
 async def test_a_job_that_ends_while_redis_is_away_keeps_its_result(

@@ -108,6 +108,39 @@ async def test_a_priority_counts_again_after_a_retry(commands: Commands) -> None
     assert await claimed(commands, 1) == ["high"]
 
 
+async def test_a_priority_counts_again_after_a_retry_that_backed_off(commands: Commands, redis: Any) -> None:
+    """It came after all that had been submitted before its time, however low."""
+    await commands.submit(submission("high", priority=3))
+    [attempt] = await claim(commands)
+    await commands.submit(submission("low"))
+    await commands.retry_later([Later("high", attempt.token, 50, Outcome.RETRY)])
+    assert await redis.zscore(QUEUE, "high") > await redis.zscore(QUEUE, "low")
+    await eventually(lambda: _is_first(redis, commands, "high"))
+    assert await redis.exists(commands.keys.ripening) == 0
+    assert await claimed(commands, 1) == ["high"]
+
+
+@pytest.mark.parametrize("action", ["reprioritise", "reschedule"])
+async def test_what_is_said_of_a_job_that_backs_off_counts_in_its_time(
+    commands: Commands, redis: Any, action: str
+) -> None:
+    await commands.submit(submission("a", priority=3 if action == "reschedule" else 0))
+    [attempt] = await claim(commands)
+    await commands.submit(submission("b", priority=1))
+    await commands.retry_later([Later("a", attempt.token, 200, Outcome.RETRY)])
+    if action == "reprioritise":
+        await commands.reprioritise(["a"], 9)
+    else:
+        await commands.reschedule("a", delay_ms=250)
+    await eventually(lambda: _is_first(redis, commands, "a"))
+    assert await claimed(commands, 1) == ["a"]
+
+
+async def _is_first(redis: Any, commands: Commands, job_id: str) -> bool:
+    await commands.promote()
+    return bool(await redis.zrange(QUEUE, 0, 0) == [job_id.encode()])
+
+
 # How many of a function run at once
 
 

@@ -47,7 +47,7 @@ class LeaseKeeper:
         self._stop = threading.Event()
         self._early = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"lease {worker}", daemon=True)
-        self._renewed = 0.0
+        self._renewed = self._others_until = 0.0
         self._first = asyncio.Event()
         self._pulse = Pulse(self._loop)
 
@@ -73,8 +73,13 @@ class LeaseKeeper:
 
     @property
     def is_fresh(self) -> bool:
-        """Whether the leases are known to be ours. After a pause of the process or of Redis they may not be."""
-        return time.monotonic() - self._renewed < self._settings.lease / 2
+        """Whether the leases are known to be ours, and those of others to be theirs. After a pause of the process or of
+        Redis they may not be."""
+        now = time.monotonic()
+        return self._is_recent(now) and now >= self._others_until
+
+    def _is_recent(self, now: float) -> bool:
+        return now - self._renewed < self._settings.lease / 2
 
     def _run(self) -> None:
         failing = False
@@ -95,12 +100,19 @@ class LeaseKeeper:
                 continue
             if failing:
                 logger.info("leases are renewed again")
+                self._let_others_renew()
             failing = False
             self._renewed = began
             self._deliver(renewal, tokens)
             self._answer(renewal.asked)
             self._early.wait(max(0.0, self._settings.heartbeat - (time.monotonic() - began)))
             self._early.clear()
+
+    def _let_others_renew(self) -> None:
+        """Redis was away for so long that all leases may be over: a claim now could take jobs of workers that live."""
+        now = time.monotonic()
+        if not self._is_recent(now):
+            self._others_until = now + self._settings.heartbeat
 
     def _renew(self, tokens: dict[str, str]) -> Renewal:
         args = renew_args(

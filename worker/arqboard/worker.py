@@ -226,8 +226,10 @@ class Worker(arq.worker.Worker):
             raise
         except AWAY as error:
             logger.warning("no jobs can be claimed: %s: %s", type(error).__name__, error)
-            await asyncio.sleep(0.5)
-            return 0
+        except Exception:
+            logger.exception("no jobs can be claimed")
+        await asyncio.sleep(0.5)
+        return 0
 
     async def _ask(self, want: int) -> Claim:
         async with asyncio.timeout(CLAIM_WITHIN):

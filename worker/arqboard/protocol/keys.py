@@ -157,6 +157,11 @@ class Keys:
         return f"{self.prefix}workflows:{state}" if state else f"{self.prefix}workflows"
 
     @property
+    def ripening(self) -> str:
+        """Jobs with a priority that wait for their next try, by when it is; they get their place in the queue then."""
+        return f"{self.prefix}ripening"
+
+    @property
     def launching(self) -> str:
         """Workflows with jobs whose turn has come and that are not enqueued yet."""
         return f"{self.prefix}launching"

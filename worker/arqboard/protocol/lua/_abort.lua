@@ -33,7 +33,7 @@ local function is_held(id) return redis.call('EXISTS', 'arq:in-progress:' .. id)
 -- 1 aborted, 2 its worker is asked, -1 no such job, -2 it has ended
 local function abort_job(id, by)
   local job = redis.pcall('HMGET', job_key(id), unpack(ABORTABLE))
-  if job.err or not job[1] then return -1 end
+  if job.err or not (job[1] and job[2] and job[3]) then return -1 end
   if terminal[job[1]] then return -2 end
   if job[4] then settle() end -- the end of another one in this call may have started it
   if job[1] == 'running' and is_held(id) then

@@ -5,8 +5,8 @@ local ATTEMPT = { 'attempt', 'started', 'ended', 'worker', 'outcome', 'error_typ
 local function push_attempt(id, values)
   local entry = { number = values[1], started = values[2], ended = values[3] or nil, worker = values[4] or '',
     outcome = values[5] or nil, error_type = values[6] or nil, error = values[7] or nil, traceback = values[8] or nil }
-  redis.call('RPUSH', prefix .. 'attempts:' .. id, cjson.encode(entry))
-  redis.call('LTRIM', prefix .. 'attempts:' .. id, -100, -1)
+  local key = prefix .. 'attempts:' .. id
+  if type(redis.pcall('RPUSH', key, cjson.encode(entry))) == 'number' then redis.call('LTRIM', key, -100, -1) end
 end
 
 -- Move the last attempt to the list. `lost` says that its worker never reported its end.

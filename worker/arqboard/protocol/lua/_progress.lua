@@ -17,6 +17,6 @@ end
 
 -- Whether this attempt still owns its job.
 local function owns(id, token)
-  local job = redis.call('HMGET', job_key(id), 'state', 'token')
+  local job = redis.pcall('HMGET', job_key(id), 'state', 'token')
   return job[1] == 'running' and job[2] == token
 end

@@ -5,7 +5,12 @@ local PRIORITY_MS = 2592000000
 
 local function due_score(run_at, priority)
   if run_at > now then return run_at end
-  return run_at - tonumber(priority or 0) * PRIORITY_MS
+  return run_at - (tonumber(priority or 0) or 0) * PRIORITY_MS
+end
+
+-- A job that waits for its next try has no priority before that; `promote` gives it then.
+local function ripen(id, run_at, priority)
+  if run_at > now and (tonumber(priority or 0) or 0) > 0 then zadd(prefix .. 'ripening', run_at, id) end
 end
 
 -- A job of a workflow is called <workflow>.<number>; nil where it is called otherwise.

@@ -5,13 +5,14 @@
 
 local function reprioritise(id, priority)
   local job = redis.pcall('HMGET', job_key(id), 'state', 'queue', 'function', 'run_at', 'slot')
-  if job.err or not job[1] then return -1 end
+  if job.err or not (job[1] and job[2] and job[3] and tonumber(job[4] or '')) then return -1 end
   if terminal[job[1]] or job[1] == 'running' then return -2 end
   local score = due_score(tonumber(job[4]), priority)
   if not job[5] then redis.call('ZADD', job[2], 'XX', score, id) end -- else a rate limit has given it its time
   redis.call('ZADD', prefix .. 'parked:' .. job[3], 'XX', score, id)
   local wf = workflow_in(id)
   if wf then redis.call('ZADD', prefix .. 'held:' .. wf, 'XX', score, id) end
+  if job[1] == 'retrying' then ripen(id, tonumber(job[4]), priority) end
   change(id, 'priority', priority)
   return 1
 end

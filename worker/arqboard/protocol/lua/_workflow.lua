@@ -22,9 +22,10 @@ local node_failed
 
 local function flow_key(wf) return prefix .. 'workflow:' .. wf end
 
+-- One that can't be read is none: its jobs end as jobs of their own.
 local function flow(wf)
   if not flows[wf] then
-    local values = redis.call('HMGET', flow_key(wf), 'state', 'exit', 'on_error', 'name', 'created', 'paused')
+    local values = redis.pcall('HMGET', flow_key(wf), 'state', 'exit', 'on_error', 'name', 'created', 'paused')
     flows[wf] = { state = values[1], exit = tonumber(values[2]), on_error = values[3], name = values[4] or '',
       created = values[5], paused = values[6] }
   end
@@ -32,11 +33,15 @@ local function flow(wf)
 end
 
 local function node_of(wf, n)
-  local raw = redis.call('HGET', prefix .. 'nodes:' .. wf, n)
-  return raw and cjson.decode(raw) or {}
+  local raw = redis.pcall('HGET', prefix .. 'nodes:' .. wf, n)
+  return type(raw) == 'string' and decoded(raw) or {}
 end
 
-local function mark_of(wf, n) return redis.call('GETRANGE', prefix .. 'marks:' .. wf, n, n) end
+local function mark_of(wf, n)
+  local mark = redis.pcall('GETRANGE', prefix .. 'marks:' .. wf, n, n)
+  return type(mark) == 'string' and mark or ''
+end
+
 local function set_mark(wf, n, letter) redis.call('SETRANGE', prefix .. 'marks:' .. wf, n, letter) end
 
 local function bump(wf, field, by)
@@ -209,7 +214,7 @@ end
 
 -- The job of a node has ended: succeeded, failed or aborted. `passed_on` is what the next step gets of it.
 local function node_ended(wf, n, outcome, passed_on, error_type, why)
-  if not flow(wf).state then return end -- its workflow was deleted
+  if not n or not flow(wf).state then return end -- its workflow was deleted
   if mark_of(wf, n) ~= 'q' then return end
   bump(wf, 'live', -1)
   if outcome == 'succeeded' then
@@ -234,7 +239,7 @@ end
 -- The job of a node that failed or was aborted runs again; its workflow goes on, if it had not come to its end.
 local function node_reopened(wf, n)
   local f, mark = flow(wf), mark_of(wf, n)
-  if not f.state or not string.find('fFaA', mark, 1, true) then return end
+  if not f.state or mark == '' or not string.find('fFaA', mark, 1, true) then return end
   set_mark(wf, n, 'q')
   bump(wf, string.lower(mark) == 'f' and 'failed' or 'aborted', -1)
   bump(wf, 'live', 1)

@@ -30,8 +30,12 @@ local claimed, foreign, offset, looked, numbered = {}, {}, 0, 0, 0
 local takes_suspect = ARGV[8] == '1'
 local any_abort = redis.call('EXISTS', 'arq:abort') == 1
 
--- A record that can't be read (another type, fields missing) is made anew by adopting the job.
-local function is_record(job) return not job.err and job[1] and job[2] and job[3] and job[4] and job[5] end
+-- A record that can't be read (another type, fields missing or no numbers) is made anew by adopting the job.
+local function is_record(job)
+  return not job.err and job[1] and job[2] and job[3] and tonumber(job[4] or '') and tonumber(job[5] or '')
+end
+
+local function number(text) return tonumber(text or 0) or 0 end
 
 local function abort_wanted(id, job)
   if job[8] then return true end
@@ -43,7 +47,7 @@ local function abort_wanted(id, job)
   return true
 end
 
-local function crashes_of(job) return tonumber(job[7] or 0) + (job[1] == 'running' and 1 or 0) end
+local function crashes_of(job) return number(job[7]) + (job[1] == 'running' and 1 or 0) end
 
 local function is_suspect(job)
   local crashes = crashes_of(job)
@@ -63,7 +67,7 @@ local flows = {}
 local function flow_of(job)
   local wf = job[14]
   if not wf then return {} end
-  if not flows[wf] then flows[wf] = redis.call('HMGET', prefix .. 'workflow:' .. wf, 'state', 'paused') end
+  if not flows[wf] then flows[wf] = redis.pcall('HMGET', prefix .. 'workflow:' .. wf, 'state', 'paused') end
   return flows[wf]
 end
 
@@ -71,7 +75,7 @@ end
 local function flag_of(id, job, crashes)
   if abort_wanted(id, job) then return 1 end
   if crashes >= max_crashes then return 2 end
-  if job[19] and not job[6] and now > tonumber(job[19]) then return 3 end
+  if job[19] and not job[6] and now > number(job[19]) then return 3 end
   local flow = flow_of(job)
   if flow[1] == 'aborted' or flow[1] == 'failed' then return 4 end
   return 0
@@ -137,7 +141,7 @@ local function start(id, job, token)
   unindex(job[1], job[3], job[2], id)
   index('running', job[3], job[2], now, id)
   change(id, 'state', 'running', 'started', now, 'worker', worker, 'token', token, 'tries', try, 'attempt',
-    tonumber(job[12] or 0) + 1)
+    number(job[12]) + 1)
   count('started', job[2])
   if was_lost then -- due since its lease ended, not since it was queued
     count('lost', job[2])
@@ -145,10 +149,12 @@ local function start(id, job, token)
   else
     count_time('wait', job[2], math.max(0, now - tonumber(job[4])), job[3])
   end
-  local marks = job[9] and redis.call('GET', prefix .. 'chunks:' .. id) or ''
-  return { id, redis.call('GET', 'arq:job:' .. id) or '', token, tonumber(try), tonumber(job[4]),
-    flag_of(id, job, crashes), tonumber(job[9] or 0), tonumber(job[10] or 0), tonumber(job[11] or 0), marks, crashes,
-    job[13] or '', job[14] or '', job[15] or '', job[16] or '', job[17] and 1 or 0, job[21] or '' }
+  local marks = job[9] and redis.pcall('GET', prefix .. 'chunks:' .. id) or ''
+  if type(marks) ~= 'string' then marks = '' end
+  return { id, redis.call('GET', 'arq:job:' .. id) or '', token, number(try), tonumber(job[4]),
+    flag_of(id, job, crashes), number(job[9]), number(job[10]), number(job[11]), marks, crashes,
+    job[13] or '', job[14] or '', tonumber(job[15] or '') and job[15] or '', job[16] or '', job[17] and 1 or 0,
+    job[21] or '' }
 end
 
 load_gates()

@@ -66,8 +66,8 @@ local function write(id, ended, blob, job)
   end
 end
 
-local function discard(id, ended)
-  if redis.call('EXISTS', job_key(id)) == 0 then return end
+local function discard(id, ended, job)
+  if not job[1] then return end
   push_attempt(id, { 0, now, now, ended[2], 'discarded', ended[6] ~= '' and ended[6], ended[7], false })
   change(id)
 end
@@ -84,13 +84,19 @@ local function trim()
   end
 end
 
+-- Whether it is still this attempt's to end, in a record that can be read.
+local function owns(id, token, job)
+  if job[1] ~= 'running' or job[2] ~= token or not (job[3] and job[4] and tonumber(job[5] or '')) then return false end
+  local lock = redis.call('GET', 'arq:in-progress:' .. id)
+  return not lock or lock == token
+end
+
 local codes = {}
 for n, ended in ipairs(cjson.decode(ARGV[4])) do
   local id, token = ended[1], ended[2]
-  local job = redis.call('HMGET', job_key(id), 'state', 'token', 'function', 'queue', 'started', 'chunk_running',
+  local job = redis.pcall('HMGET', job_key(id), 'state', 'token', 'function', 'queue', 'started', 'chunk_running',
     'workflow', 'node', 'unique', 'paused', 'chunk_total', 'chunk_done', 'chunk_skipped')
-  local lock = redis.call('GET', 'arq:in-progress:' .. id)
-  if job[1] == 'running' and job[2] == token and (not lock or lock == token) then
+  if owns(id, token, job) then
     write(id, ended, ARGV[4 + n], job)
     if job[7] then
       local passed_on = ended[10] > 0 and ARGV[4 + ended[10]] or ''
@@ -100,7 +106,7 @@ for n, ended in ipairs(cjson.decode(ARGV[4])) do
   elseif job[1] and terminal[job[1]] and job[2] == token then
     codes[#codes + 1] = 2
   else
-    discard(id, ended)
+    discard(id, ended, job)
     codes[#codes + 1] = 0
   end
 end

@@ -31,7 +31,7 @@ end
 
 for i = 3, #ARGV, 4 do
   local id = ARGV[i]
-  local job = redis.call('HMGET', job_key(id), 'state', 'token', 'attempt', 'log_attempt', 'log_sent')
+  local job = redis.pcall('HMGET', job_key(id), 'state', 'token', 'attempt', 'log_attempt', 'log_sent')
   if job[1] == 'running' and job[2] == ARGV[i + 1] then
     write(id, job, tonumber(ARGV[i + 2]), cjson.decode(ARGV[i + 3]))
     codes[#codes + 1] = 1

@@ -24,6 +24,7 @@ end
 leave_queue(queue, fn, id)
 settle() -- removals of a set are written before its additions, and here both concern one entry
 zadd(queue, due_score(at, job[5]), id)
+if state == 'retrying' then ripen(id, at, job[5]) end
 outlive('arq:job:' .. id)
 outlive('arq:retry:' .. id)
 if job[6] then redis.call('HSET', job_key(id), 'expires_at', tonumber(job[6]) + at - was) end

@@ -13,7 +13,7 @@ local codes, woken = {}, {}
 -- A job whose workflow has ended while it ran does not run again: the sweep ends it as it ends those that wait.
 local function leave_to_the_sweep(wf, n)
   local key = prefix .. 'workflow:' .. wf
-  local flow = redis.call('HMGET', key, 'state', 'swept')
+  local flow = redis.pcall('HMGET', key, 'state', 'swept')
   if flow[1] ~= 'failed' and flow[1] ~= 'aborted' then return end
   redis.call('HSET', key, 'swept', math.min(tonumber(flow[2] or 0), tonumber(n)))
   redis.call('SADD', prefix .. 'stopping', wf)
@@ -32,15 +32,16 @@ end
 
 for i = 2, #ARGV, 8 do
   local id, token, defer, outcome = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), ARGV[i + 3]
-  local job = redis.call('HMGET', job_key(id), 'state', 'token', 'function', 'queue', 'priority',
+  local job = redis.pcall('HMGET', job_key(id), 'state', 'token', 'function', 'queue', 'priority',
     'workflow', 'node', 'abort_requested', 'tries')
   local lock = redis.call('GET', 'arq:in-progress:' .. id)
-  if job[1] == 'running' and job[2] == token and (not lock or lock == token) then
+  if job[1] == 'running' and job[2] == token and job[3] and job[4] and (not lock or lock == token) then
     if job[8] then defer = 0 end -- the next claim ends it; nobody waits for that longer than need be
     local state = outcome == 'retry' and 'retrying' or 'queued'
     zadd(job[4], due_score(now + defer, job[5]), id)
+    ripen(id, now + defer, job[5])
     redis.call('DEL', 'arq:in-progress:' .. id)
-    outlive(id, tonumber(job[9] or 1) - (ARGV[i + 4] == '0' and 1 or 0), defer)
+    outlive(id, (tonumber(job[9] or 1) or 1) - (ARGV[i + 4] == '0' and 1 or 0), defer)
     fail_running_chunks(id)
     unindex('running', job[4], job[3], id)
     index(state, job[4], job[3], now + defer, id)

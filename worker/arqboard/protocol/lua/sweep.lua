@@ -17,7 +17,7 @@ local budget = tonumber(ARGV[2])
 local function sweep_node(wf, n)
   local id = wf .. '.' .. n
   local job = redis.pcall('HMGET', job_key(id), unpack(ABORTABLE))
-  if job.err or not job[1] or terminal[job[1]] then return end
+  if job.err or not (job[1] and job[2] and job[3]) or terminal[job[1]] then return end
   if job[1] ~= 'running' or not is_held(id) then
     abort_now(id, job, 'its workflow ' .. (flow(wf).state == 'aborted' and 'was aborted' or 'has failed'))
   elseif flow(wf).state == 'aborted' then
