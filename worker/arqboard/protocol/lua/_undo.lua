@@ -119,7 +119,7 @@ end
 local function queue_again(id, job)
   local queue, fn, run_at, unique = job[2], job[3], tonumber(job[5]), job[6]
   put_back(prefix .. 'payload:' .. id, 'arq:job:' .. id, job[8])
-  if job[9] then redis.call('SET', 'arq:retry:' .. id, job[9], 'EX', 88400) end
+  if job[9] then redis.call('SET', 'arq:retry:' .. id, job[9], 'PX', math.max(0, run_at - now) + 88400000) end
   zadd(queue, job[7] or due_score(run_at, 0), id)
   if unique then redis.call('SET', prefix .. 'unique:' .. unique, id, 'NX') end -- unless another job has it by now
   index(job[1], queue, fn, run_at, id)

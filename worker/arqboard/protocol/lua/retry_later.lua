@@ -20,7 +20,7 @@ local function leave_to_the_sweep(wf, n)
   redis.call('PUBLISH', prefix .. 'control', 'workflows')
 end
 
-local DAY = 86400000
+local DAY = 88400000 -- as long as arq counts tries
 
 -- arq forgets how many tries there were, and a call that may expire, after about a day. A job may run, or wait for its
 -- next try, longer than that.
