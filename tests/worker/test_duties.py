@@ -14,6 +14,7 @@ from arq.worker import Retry
 from waiting import eventually
 
 from arqboard import Worker
+from arqboard.logs import LogCapture
 from arqboard.protocol import Reader, State
 from arqboard.protocol.commands import Commands, Renewal
 
@@ -157,6 +158,14 @@ async def test_log_lines_that_cannot_be_stored_hold_up_no_end(
     assert await result(job) == "said"
     await eventually(lambda: _has_state(reader, "spoilt", State.SUCCEEDED))
     assert "can't be sent" in caplog.text
+
+
+def test_a_thread_that_logs_while_its_worker_stops_is_not_disturbed() -> None:
+    """logging has handed it the handlers before one of them was taken away."""
+    capture = LogCapture(lambda live, line: None)
+    capture.start()
+    capture.stop()
+    capture.handle(logging.makeLogRecord({"name": "shop", "levelno": logging.WARNING, "msg": "late"}))
 
 
 async def _has_state(reader: Reader, job_id: str, state: State) -> bool:

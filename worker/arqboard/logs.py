@@ -195,7 +195,8 @@ class LogCapture(logging.Handler):
         last = logging.lastResort
         if last is None or record.levelno < last.level:
             return
-        first = next(handler for handler in logging.getLogger().handlers if isinstance(handler, LogCapture))
+        capturing = (handler for handler in logging.getLogger().handlers if isinstance(handler, LogCapture))
+        first = next(capturing, None)  # none where the worker stops while another thread logs
         if first is self and not _is_handled(record.name):
             last.handle(record)
 
