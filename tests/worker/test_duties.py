@@ -8,12 +8,12 @@ import threading
 from typing import Any
 
 import pytest
-from arq.connections import ArqRedis
+from arq.connections import ArqRedis, RedisSettings
 from arq.jobs import Job
 from arq.worker import Retry
 from waiting import eventually
 
-from arqboard import Worker
+from arqboard import Worker, task
 from arqboard.logs import LogCapture
 from arqboard.protocol import Reader, State
 from arqboard.protocol.commands import Commands, Renewal
@@ -166,6 +166,46 @@ def test_a_thread_that_logs_while_its_worker_stops_is_not_disturbed() -> None:
     capture.start()
     capture.stop()
     capture.handle(logging.makeLogRecord({"name": "shop", "levelno": logging.WARNING, "msg": "late"}))
+
+
+# A burst
+
+
+async def test_a_burst_waits_for_what_a_rate_holds_back(
+    redis_settings: RedisSettings, pool: ArqRedis, reader: Reader, redis: Any
+) -> None:
+    @task(name="ask", rate="1/60s")
+    async def ask(ctx: dict[str, Any]) -> str:
+        return "asked"
+
+    first, second = [await enqueue(pool, "ask") for _ in range(2)]
+    worker = Worker([ask], redis_settings=redis_settings, burst=True, poll_delay=0.02, handle_signals=False)
+    burst = asyncio.create_task(worker.async_run())
+    await eventually(lambda: _is_parked(redis, "ask", 1))
+    assert await asyncio.wait_for(first.result(poll_delay=0.02), 20) == "asked"
+    await redis.delete("arqboard:rate:ask")  # a minute has passed
+    await asyncio.wait_for(burst, 20)
+    await worker.close()
+    assert (await reader.get(second.job_id)).state is State.SUCCEEDED
+
+
+async def test_a_burst_does_not_wait_for_a_paused_function(
+    redis_settings: RedisSettings, pool: ArqRedis, commands: Commands, reader: Reader
+) -> None:
+    @task(name="ask", rate="1/60s")
+    async def ask(ctx: dict[str, Any]) -> str:
+        return "asked"
+
+    job = await enqueue(pool, "ask")
+    await commands.pause("function", "ask")
+    worker = Worker([ask], redis_settings=redis_settings, burst=True, poll_delay=0.02, handle_signals=False)
+    await asyncio.wait_for(worker.async_run(), 20)
+    await worker.close()
+    assert (await reader.get(job.job_id)).state is State.QUEUED
+
+
+async def _is_parked(redis: Any, function: str, count: int) -> bool:
+    return bool(await redis.zcard(f"arqboard:parked:{function}") == count)
 
 
 async def _has_state(reader: Reader, job_id: str, state: State) -> bool:

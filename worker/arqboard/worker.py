@@ -270,8 +270,22 @@ class Worker(arq.worker.Worker):
         if 0 <= self.max_burst_jobs <= self._jobs_started():
             return True
         with contextlib.suppress(*AWAY):
-            return not self.running and await self.pool.zcard(self.queue_name) == 0
+            return not self.running and await self.pool.zcard(self.queue_name) == 0 and not await self._waits_for_rate()
         return False
+
+    async def _waits_for_rate(self) -> bool:
+        """Whether jobs are held back that may start in a while; those of a paused function may never."""
+        for name in self.functions:
+            task = self.task(name)
+            if task is None or task.task_options.rate is None or await self._is_paused(name):
+                continue
+            if await self.pool.zcard(self.commands.keys.parked_of(name)):
+                return True
+        return False
+
+    async def _is_paused(self, function: str) -> bool:
+        paused: Any = self.pool.hexists(self.commands.keys.paused, f"function:{function}")
+        return bool(await paused)
 
     async def _idle(self) -> None:
         """Until every running job has ended and Redis knows it."""
