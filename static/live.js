@@ -7,11 +7,14 @@
   const ROOM = 16000;         // bytes for what is shown: a message may have 16 KB
   const page = { socket: null, element: null, shown: '', heard: 0, fresh: 0, epoch: null, away: 0, timer: 0, ended: '' };
   let held = null;            // ids of what has changed while the page is paused
+  const missed = new Map();   // what its lists were told meanwhile
 
   /* What is on the page */
 
   const bytes = text => new TextEncoder().encode(text).length;
   const version = el => +el?.dataset.v || 0;
+  /* Of a list the server wants to know whether its first page is shown, and how many there are: that and one more. */
+  const firstPage = ({ dataset }) => dataset.firstPage === 'true' ? (+dataset.total || 0) + 1 : 0;
   /* A row is named once, with its own version and that of the progress cell inside it. */
   function shown() {
     const live = {}, rows = Object.create(null);   // an id can be anything, even __proto__
@@ -21,7 +24,7 @@
       size += bytes(JSON.stringify(key)) + 24;     // 24: two versions and what is around them
       if (size > ROOM) break;
       if (key.startsWith('row:')) rows[key.slice(4)] = [version(el), version(el.querySelector('[data-live^="prog:"]'))];
-      else live[key] = key.startsWith('list:') ? +(el.dataset.firstPage === 'true') : version(el);
+      else live[key] = key.startsWith('list:') ? firstPage(el) : version(el);
     }
     return { live, rows };
   }
@@ -144,6 +147,7 @@
     detail.cancelled = true;
     heard();
     if (m.t === 'patch') for (const id of changes(m)) held.add(id);
+    else missed.set(m.key, { ...m, n: m.n + (missed.get(m.key)?.n ?? 0) });
     acknowledge(m);
     pill.pause(true, held.size);
   }
@@ -151,7 +155,10 @@
     held = isPaused ? new Set() : null;
     for (const el of all('[data-pause]')) el.setAttribute('aria-pressed', isPaused);
     pill.pause(isPaused);
-    if (!isPaused) tell('watch');
+    if (isPaused) return;
+    tell('watch');
+    for (const m of missed.values()) hear.event(m);
+    missed.clear();
   }
   addEventListener('arqboard:pause', () => pause(!held));
   addEventListener('click', event => { if (event.target.closest('[data-pause]')) pause(!held); });

@@ -106,12 +106,16 @@ class Lists:
 
         With the newest first, those are above its rows: what has moved up from the next page is no news, and where
         jobs have only left there is none. A list with version 0 is not the first page: nothing can be said about it.
+        Any other version is one more than the number of jobs that the page speaks of, if it does.
         """
         rows = {key.removeprefix("row:") for key in live if key.startswith("row:")}
         found: dict[str, int] = {}
         for key, shown in live.items():
             ids = self._tops.get(key)
-            if shown and ids is not None and rows.symmetric_difference(ids):
+            if not shown or ids is None:
+                continue
+            is_miscounted = shown > 1 and self._totals.get(key, shown - 1) != shown - 1
+            if is_miscounted or rows.symmetric_difference(ids):
                 missing = [job_id not in rows for job_id in ids]
                 found[key] = sum(takewhile(bool, missing) if _query(key).sort is Sort.NEWEST else missing)
         return found

@@ -110,8 +110,8 @@ class Page:
     socket: Socket
     build: str
     language: str = ENGLISH
-    told: dict[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
-    """lists that it was told are stale, with the rows that it showed"""
+    told: dict[str, tuple[int, frozenset[str]]] = field(default_factory=dict[str, tuple[int, frozenset[str]]])
+    """lists that it was told are stale, with what it showed of them"""
 
     async def converse(self, ws: web.WebSocketResponse) -> None:
         """Take messages until the page is gone. Raises Refused."""
@@ -163,9 +163,9 @@ class Page:
         rows = frozenset(key for key in live if key.startswith("row:"))
         behind = self.feed.behind(live)
         for key, new in behind.items():
-            if self.told.get(key) != rows:
+            if self.told.get(key) != (live[key], rows):
                 self.hub.tell(self.socket, key, STALE, new)
-        self.told = dict.fromkeys(behind, rows)
+        self.told = {key: (live[key], rows) for key in behind}
 
 
 @dataclass(slots=True)

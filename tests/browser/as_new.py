@@ -14,7 +14,7 @@ from playwright.async_api import Error, Page, WebSocketRoute
 _LINES = """async () => {
   const KEPT = ['class', 'hidden', 'data-state', 'data-live', 'value', 'max', 'href', 'action', 'disabled', 'role',
     'aria-current', 'aria-label', 'aria-rowcount', 'd', 'points', 'x', 'y', 'width', 'height', 'datetime'];
-  const OWN = '.newpill, .cursor, #chunk-detail, .kept, script, template, noscript, [data-count], #find option,'
+  const OWN = '.newpill, .cursor, #chunk-detail, .kept, script, template, noscript, [data-count], option,'
     + ' #charts, .kpis svg' + (new URL(location.href).searchParams.has('q') ? ', #how-many, .pager' : '');
   const SHOWN_BY_SCRIPTS = '[data-all-frames], [data-copy-from], [data-follow], [data-bell], [data-copy]';
   const tidy = text => text.replace(/htmx-[a-z]+/g, '').replace(/\\s+/g, ' ').trim();

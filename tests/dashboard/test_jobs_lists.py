@@ -101,6 +101,9 @@ async def test_where_only_the_number_of_jobs_is_another_a_list_is_stale_too(comm
 
     assert await follow(lists, hub, "c") == [(oldest, 0)]
     assert await follow(lists, hub, "c") == []
+    shown = {"row:a": 1, "row:b": 1}
+    assert lists.behind({**shown, oldest: 1 + 2}) == {oldest: 0}
+    assert lists.behind({**shown, oldest: 1 + 3}) == lists.behind({**shown, oldest: 1}) == {}
 
 
 async def test_a_job_that_is_gone_from_a_search_is_told_of_without_news(commands: Commands, reader: Reader) -> None:
