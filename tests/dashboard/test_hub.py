@@ -80,6 +80,12 @@ def ack_all(hub: Hub, socket: Socket) -> None:
     hub.ack(socket, 10**30)
 
 
+@pytest.fixture
+def unswept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hub looks once a second for what has been left; here nothing may be."""
+    monkeypatch.setattr(Hub, "_sweep_later", lambda hub: None)
+
+
 async def test_a_fragment_goes_to_those_who_watch_its_key() -> None:
     hub = Hub()
     alice, _ = joined(hub, "row:1", "row:2")
@@ -158,6 +164,7 @@ async def test_a_late_ack_frees_only_what_it_names() -> None:
     assert await told(6) == ["0", "1", "2", "4", "5"]
 
 
+@pytest.mark.usefixtures("unswept")
 async def test_a_frame_has_at_most_25_fragments_oldest_first() -> None:
     hub = Hub(flush=0.01, window=3)
     keys = [f"row:{n}" for n in range(60)]
@@ -366,6 +373,19 @@ async def test_a_row_makes_the_pending_cell_inside_it_needless_but_not_a_later_o
     assert wire.patches[1] == "[row 6][cell 7]"
 
 
+@pytest.mark.usefixtures("unswept")
+async def test_what_was_about_to_be_sent_still_is_when_the_page_shows_something_else() -> None:
+    hub = Hub(flush=0.05)
+    wire, socket = joined(hub, "row:1", "row:2")
+    hub.publish("row:1", 1, "[1]")
+    await eventually(lambda: wire.patches == ["[1]"], every=0)
+
+    hub.publish("row:2", 1, "[2]")
+    hub.watch(socket, {"row:2": 0})
+
+    await eventually(lambda: wire.patches == ["[1]", "[2]"])
+
+
 async def test_what_a_page_shows_already_is_not_sent_unless_it_depends_on_the_time() -> None:
     hub = Hub()
     wire, socket = joined(hub, "row:1", "row:2", "row:3")
@@ -416,6 +436,41 @@ async def test_what_nobody_watches_is_forgotten() -> None:
     await asyncio.sleep(0.05)
 
 
+async def test_what_was_read_before_a_newer_one_came_is_not_kept() -> None:
+    hub = Hub()
+    joined(hub, "row:1")
+    hub.publish("row:1", 5, "newer")
+
+    hub.keep(Fragment("row:1", 4, "older"))
+
+    assert hub.fragments["row:1"].html == "newer"
+
+
+async def test_what_was_about_to_be_sent_is_forgotten_with_all_else() -> None:
+    hub = Hub(flush=0.05)
+    wire, _ = joined(hub, "row:1", "row:2")
+    hub.publish("row:1", 1, "[1]")
+    await eventually(lambda: wire.patches == ["[1]"], every=0)
+    hub.publish("row:1", 2, "[2]")
+
+    hub.forget()
+    hub.publish("row:2", 1, "[of other data]")
+
+    await eventually(lambda: wire.patches == ["[1]", "[of other data]"])
+
+
+async def test_only_who_watches_a_key_is_told_of_it() -> None:
+    hub = Hub()
+    wire, socket = joined(hub, "list:")
+
+    hub.tell(socket, "list:state=failed", "live:stale", 1)
+    hub.tell(socket, "list:", "live:stale", 2)
+    hub.drop(socket)
+    hub.tell(socket, "list:", "live:stale", 3)
+
+    assert [(message["key"], message["n"]) for message in wire.messages] == [("list:", 2)]
+
+
 async def test_a_watch_set_is_bounded() -> None:
     hub = Hub(max_keys=3)
     _, socket = joined(hub, "a", "b", "c")
@@ -458,6 +513,7 @@ async def test_a_socket_that_was_slow_for_a_moment_gets_the_newest_state() -> No
     wire.is_stuck = False
 
     await eventually(lambda: wire.patches == ["4"])
+    await eventually(lambda: socket.stuck_since is None)  # the next time it is slow counts anew
 
 
 async def test_a_silent_socket_gets_heartbeats_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -467,6 +523,18 @@ async def test_a_silent_socket_gets_heartbeats_and_nothing_else(monkeypatch: pyt
 
     await eventually(lambda: len(wire.messages) >= 2)
     assert wire.messages[0] == wire.messages[1] == {"t": "hb"}
+
+
+async def test_a_socket_that_takes_nothing_gets_no_heartbeats_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("arqboard_dashboard.hub.HEARTBEAT_SECONDS", 0.05)
+    hub = Hub(stall_seconds=0.4)
+    stuck, _ = joined(hub, "row:1")
+    well, _ = joined(hub, "row:1")
+    stuck.is_stuck = True
+
+    await eventually(lambda: hub.slow_closed == 1)
+    assert well.messages[0] == {"t": "hb"}
+    assert stuck.messages == []
 
 
 async def test_shutting_down_asks_every_browser_to_come_back() -> None:
