@@ -42,14 +42,20 @@ async def spent_us(redis: Any) -> float:
     return float(sum(stats.get(f"cmdstat_{name}", {}).get("usec", 0) for name in ("evalsha", "eval")))
 
 
+async def all_claimed(commands: Commands) -> list[Claimed]:
+    """The jobs of a round, as a worker has them."""
+    attempts: list[Claimed] = []
+    while len(attempts) < JOBS:
+        attempts += (await commands.claim(QUEUE, "w", MAX_BATCH, lease_ms=10**6, max_crashes=3)).jobs
+    return attempts
+
+
 async def one_round(redis: Any, commands: Commands, faults: int) -> tuple[float, float]:
     """µs for each job of finish, and of retry where jobs failed."""
     await redis.flushall()
     submissions = [Submission("work", QUEUE, b"p" * 100, job_id=f"j{n}") for n in range(JOBS)]
     await commands.submit_many(submissions)
-    attempts: list[Claimed] = []
-    while len(attempts) < JOBS:
-        attempts += (await commands.claim(QUEUE, "w", MAX_BATCH, lease_ms=10**6, max_crashes=3)).jobs
+    attempts = await all_claimed(commands)
     ends = [ended(attempt, number, faults) for number, attempt in enumerate(attempts)]
     before = await spent_us(redis)
     for start in range(0, JOBS, MAX_BATCH):

@@ -12,14 +12,11 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from failures import ended, spent_us
+from failures import JOBS, KEEP, QUEUE, all_claimed, ended, spent_us
 from redis.asyncio import Redis
 from support import embedded_server, show_table
 
-from arqboard.protocol.commands import MAX_BATCH, Claimed, Commands, Submission
-
-QUEUE = "arq:queue"
-JOBS = 2_000
+from arqboard.protocol.commands import MAX_BATCH, Commands, Submission
 
 
 def tags_of(number: int, count: int) -> tuple[str, ...]:
@@ -36,10 +33,8 @@ async def one_round(redis: Any, commands: Commands, count: int, *, others: int) 
     before = await spent_us(redis)
     await commands.submit_many(calls)
     between = await spent_us(redis)
-    attempts: list[Claimed] = []
-    while len(attempts) < JOBS:
-        attempts += (await commands.claim(QUEUE, "w", MAX_BATCH, lease_ms=10**6, max_crashes=3)).jobs
-    await commands.finish([ended(a, n, 0) for n, a in enumerate(attempts)], keep_jobs=10**6, keep_jobs_ms=10**12)
+    attempts = await all_claimed(commands)
+    await commands.finish([ended(a, n, 0) for n, a in enumerate(attempts)], **KEEP)
     start = await spent_us(redis)
     ids = [attempt.job_id for attempt in attempts]
     for first in range(0, JOBS, MAX_BATCH):

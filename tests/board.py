@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Annotated, Any, Literal
 
 from aiohttp import ClientWebSocketResponse, WSMsgType
@@ -14,6 +14,7 @@ from pydantic import Field
 from arqboard.protocol import FunctionInfo
 from arqboard_dashboard.app import create_app
 from arqboard_dashboard.appkeys import GATE, OVERVIEW
+from arqboard_dashboard.fragments import METERS_OF_PAGES
 from arqboard_dashboard.new_views import FieldView
 from arqboard_dashboard.settings import Settings
 
@@ -100,6 +101,16 @@ async def page_text(client: Client, path: str, status: int = 200) -> str:
     return await answer.text()
 
 
+async def are_pushed_as_shown(client: Client, page: str, names: Iterable[str]) -> None:
+    """Each of these parts is on the page, and what is pushed takes its place there."""
+    for name in names:
+        kind, _, key = name.partition(":")
+        METERS_OF_PAGES[kind].check(key)
+        pushed = await METERS_OF_PAGES[kind].read(client.app, key)
+        assert f'data-live="{name}"' in page and f'data-live="{name}"' in pushed
+        assert 'hx-swap-oob="outerMorph"' in pushed
+
+
 async def forget(client: Client) -> None:
     """Let the next page read everything anew instead of up to a second later."""
     overview = client.app[OVERVIEW]
@@ -119,7 +130,7 @@ def routes() -> list[tuple[str, str]]:
 async def hear(ws: ClientWebSocketResponse, kind: str, containing: str = "") -> dict[str, Any]:
     """The next message of a kind; the others are painted and passed over."""
     while True:
-        message: dict[str, Any] = await ws.receive_json(timeout=10)
+        message: dict[str, Any] = await ws.receive_json(timeout=20)
         if "seq" in message:
             await ws.send_json({"t": "ack", "seq": message["seq"]})
         if message["t"] == kind and containing in message.get("content", ""):
@@ -129,7 +140,7 @@ async def hear(ws: ClientWebSocketResponse, kind: str, containing: str = "") -> 
 async def closed(ws: ClientWebSocketResponse) -> int | None:
     """The code that the server closes with, whatever it says before."""
     while True:
-        message = await ws.receive(timeout=10)
+        message = await ws.receive(timeout=20)
         if message.type in (WSMsgType.CLOSE, WSMsgType.CLOSED, WSMsgType.CLOSING, WSMsgType.ERROR):
             return ws.close_code
         assert message.type is WSMsgType.TEXT

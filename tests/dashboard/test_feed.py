@@ -292,7 +292,7 @@ async def test_a_job_that_breaks_a_template_is_logged_once_and_stops_nobody(
     for done in (1, 2, 3):
         before = page.feed.position
         await report(commands, attempt, done)
-        await eventually(lambda before=before: page.feed.position > before)
+        await eventually(lambda: page.feed.position > before)  # noqa: B023 - awaited in the same turn
 
     await eventually(page.saw('data-state="unreadable"', 'id="job-good"'))
     said = [record for record in caplog.records if record.levelno == logging.ERROR]

@@ -151,7 +151,7 @@ async def test_what_follows_a_refused_upgrade_is_not_read_as_a_request(client: C
     )
     reader, writer = await asyncio.open_connection(client.host, client.port)
     writer.write((upgrade + hidden + '{"function":"nothing"}').encode())
-    answer = await asyncio.wait_for(reader.read(), 5)
+    answer = await asyncio.wait_for(reader.read(), 30)
     writer.close()
 
     assert answer.startswith(b"HTTP/1.1 403")

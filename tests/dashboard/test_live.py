@@ -82,10 +82,11 @@ async def test_a_page_says_what_it_shows_and_is_told_what_changes(
     await submit(commands, "j1")
     ws = await connect()
 
+    before = await reader.now_ms()
     await hello(ws, {"row:j1": 0})
 
     ready = await hear(ws, "ready")
-    assert abs(ready["now"] - await reader.now_ms()) < 1000
+    assert before - 2000 < ready["now"] < await reader.now_ms() + 2000
     await hear(ws, "patch", 'id="job-j1"')
     await commands.abort("j1")
     await hear(ws, "patch", "Aborted")
@@ -155,7 +156,7 @@ async def test_on_shutdown_pages_are_asked_to_come_back(connect: Connect, site: 
     leaving = asyncio.create_task(site.server.close())
 
     assert await closed(ws) == 1012
-    await asyncio.wait_for(leaving, 10)
+    await asyncio.wait_for(leaving, 30)
 
 
 async def test_a_page_that_keeps_its_line_open_holds_up_no_shutdown(
@@ -167,7 +168,7 @@ async def test_a_page_that_keeps_its_line_open_holds_up_no_shutdown(
     await hello(ws)
     await hear(ws, "ready")
 
-    await asyncio.wait_for(site.server.close(), 10)
+    await asyncio.wait_for(site.server.close(), 30)
 
 
 async def test_a_page_that_says_nothing_is_closed(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -338,9 +339,9 @@ async def test_a_mistake_of_ours_never_writes_http_onto_an_open_socket(
     said = json.dumps({"t": "hello", "p": 1, "b": client.app[BUILD], "live": {}}).encode()
     line.write(bytes((0x81, 0x80 | len(said), 0, 0, 0, 0)) + said)  # masked with zeros
 
-    answer = await asyncio.wait_for(stream.readuntil(b"\x88\x02" + (1011).to_bytes(2, "big")), 10)
+    answer = await asyncio.wait_for(stream.readuntil(b"\x88\x02" + (1011).to_bytes(2, "big")), 30)
     line.write(bytes((0x88, 0x82, 0, 0, 0, 0)) + (1011).to_bytes(2, "big"))
-    answer += await asyncio.wait_for(stream.read(), 10)
+    answer += await asyncio.wait_for(stream.read(), 30)
     line.close()
 
     assert b"HTTP/" not in answer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from board import Client, forget, own_origin, page_text, post_form
+from board import Client, are_pushed_as_shown, forget, own_origin, page_text, post_form
 from floor_data import QUEUE, beat, claim, submit
 
 from arqboard.protocol import Keys, Outcome, QueueInfo
@@ -238,15 +238,11 @@ async def test_each_part_of_a_page_is_pushed_as_the_page_has_it(client: Client, 
     await submit(commands, "a")
     for page, names in {
         "/queues": ["queues", f"queue:{QUEUE}"],
-        f"/queues/{QUEUE}": [f"queue-{part}:{QUEUE}" for part in ("head", "functions", "workers")],
-    }.items():
-        shown = await text(client, page)
-        for name in [*names, f"queue-charts:1h/{QUEUE}"] if "arq" in page else names:
-            kind, _, key = name.partition(":")
-            METERS_OF_PAGES[kind].check(key)
-            pushed = await METERS_OF_PAGES[kind].read(client.app, key)
-            assert f'data-live="{name}"' in shown and f'data-live="{name}"' in pushed
-            assert 'hx-swap-oob="outerMorph"' in pushed
+        f"/queues/{QUEUE}": [
+            *(f"queue-{part}:{QUEUE}" for part in ("head", "functions", "workers")), f"queue-charts:1h/{QUEUE}",
+        ],
+    }.items():  # fmt: skip
+        await are_pushed_as_shown(client, await text(client, page), names)
 
 
 async def test_a_part_of_a_queue_that_is_gone_is_left_as_it_is(client: Client) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from board import Client, forget, own_origin, page_text, post_form
+from board import Client, are_pushed_as_shown, forget, own_origin, page_text, post_form
 from floor_data import QUEUE, claim, definition
 
 from arqboard.protocol import Outcome, Unreadable
@@ -222,13 +222,7 @@ async def test_each_part_of_a_page_is_pushed_as_the_page_has_it(client: Client, 
         "/schedules": ["schedules", "schedule:clean-up"],
         "/schedules/clean-up": ["schedule-page:clean-up"],
     }.items():
-        shown = await text(client, page)
-        for name in names:
-            kind, _, key = name.partition(":")
-            METERS_OF_PAGES[kind].check(key)
-            pushed = await METERS_OF_PAGES[kind].read(client.app, key)
-            assert f'data-live="{name}"' in shown and f'data-live="{name}"' in pushed
-            assert 'hx-swap-oob="outerMorph"' in pushed
+        await are_pushed_as_shown(client, await text(client, page), names)
     assert await METERS_OF_PAGES["schedule"].read(client.app, "gone") == ""  # then the list is asked for anew
     assert "This schedule was deleted" in await METERS_OF_PAGES["schedule-page"].read(client.app, "gone")
 

@@ -98,7 +98,7 @@ async def test_it_serves_until_it_is_stopped(redis_url: str) -> None:
         assert answer.status == 200
 
     stop.set()
-    await asyncio.wait_for(serving, 10)
+    await asyncio.wait_for(serving, 30)
 
 
 async def test_a_port_in_use_is_one_sentence(redis_url: str) -> None:
@@ -119,8 +119,8 @@ async def test_a_connection_that_says_nothing_is_closed(redis_url: str, monkeypa
     for said in (b"", b"GET / HTTP/1.1\r\nHo"):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(said)
-        assert await asyncio.wait_for(reader.read(), 5) == b""
+        assert await asyncio.wait_for(reader.read(), 30) == b""
         writer.close()
 
     stop.set()
-    await asyncio.wait_for(serving, 10)
+    await asyncio.wait_for(serving, 30)

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from board import Client, forget, own_origin, page_text, post_form
+from board import Client, are_pushed_as_shown, forget, own_origin, page_text, post_form
 from floor_data import QUEUE, beat, claim, end_lease, fall_silent, submit
 
 from arqboard.protocol import Outcome, State
@@ -212,13 +212,7 @@ async def test_a_worker_that_nobody_knows_is_not_found(client: Client, action: s
 async def test_each_part_of_a_page_is_pushed_as_the_page_has_it(client: Client, commands: Commands, redis: Any) -> None:
     await beat(redis, commands, "w1")
     for page, names in {"/workers": ["workers", "worker:w1"], "/workers/w1": ["worker-page:w1"]}.items():
-        shown = await text(client, page)
-        for name in names:
-            kind, _, key = name.partition(":")
-            METERS_OF_PAGES[kind].check(key)
-            pushed = await METERS_OF_PAGES[kind].read(client.app, key)
-            assert f'data-live="{name}"' in shown and f'data-live="{name}"' in pushed
-            assert 'hx-swap-oob="outerMorph"' in pushed
+        await are_pushed_as_shown(client, await text(client, page), names)
     assert await METERS_OF_PAGES["worker"].read(client.app, "gone") == ""
 
 

@@ -44,7 +44,7 @@ async def test_a_server_is_described(redis: Any) -> None:
     assert health.info.memory.policy == "noeviction"
     assert health.info.replication.role == "master"
     assert health.info.clients > 0
-    assert 0 < health.ping_ms < 1000
+    assert 0 < health.ping_ms < 60_000
     assert 0 <= health.now - health.info.started < 10**9
     assert health.refused == ()
     assert any("appendonly" in said for said in health.info.complaints)  # the server of the tests keeps nothing

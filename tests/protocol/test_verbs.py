@@ -610,7 +610,7 @@ async def test_every_change_has_the_next_position_and_one_message(
 ) -> None:
     channel = redis.pubsub()
     await channel.subscribe(commands.keys.live)
-    await channel.get_message(timeout=1)
+    await channel.get_message(timeout=20)
     start, _ = await reader.position()
     await commands.submit(submission())
     [attempt] = await claim(commands)
@@ -619,7 +619,7 @@ async def test_every_change_has_the_next_position_and_one_message(
 
     end, epoch = await reader.position()
     assert end == start + 4
-    heard = [await channel.get_message(timeout=1) for _ in range(4)]
+    heard = [await channel.get_message(timeout=20) for _ in range(4)]
     assert [int(m["data"]) for m in heard if m] == list(range(start + 1, end + 1))
     changes = await reader.changes_since(start, epoch)
     assert (changes.ids, changes.position) == (["j1"], end)

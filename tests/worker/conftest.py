@@ -13,6 +13,7 @@ from arq.worker import Function, func
 from waiting import eventually
 
 from arqboard import Worker
+from arqboard.protocol import Job, Reader, State
 
 StartWorker = Callable[..., Awaitable[Worker]]
 
@@ -44,6 +45,25 @@ async def running(worker: Worker) -> AsyncIterator[Worker]:
         await worker.close()
         started.cancel()
         await asyncio.gather(task, started, return_exceptions=True)
+
+
+async def ended(pool: ArqRedis, reader: Reader, function: str) -> str:
+    """Enqueue a job as arq does, and wait for its end, whichever that is; its id."""
+    job = await pool.enqueue_job(function)
+    assert job is not None
+    await eventually(lambda: _has_ended(reader, job.job_id))
+    return job.job_id
+
+
+async def _has_ended(reader: Reader, job_id: str) -> bool:
+    [job] = await reader.many([job_id])
+    return isinstance(job, Job) and job.state.is_terminal
+
+
+async def has_state(reader: Reader, job_id: str, state: State) -> bool:
+    """Also of a job that nobody knows yet: it has not."""
+    [job] = await reader.many([job_id])
+    return isinstance(job, Job) and job.state is state
 
 
 async def _started(worker: Worker) -> None:

@@ -9,13 +9,12 @@ from typing import Any
 import pytest
 from arq.connections import ArqRedis
 from arq.worker import Retry
-from waiting import eventually
 
 from arqboard import current
 from arqboard.artefacts import ArtefactError
 from arqboard.protocol import Reader, State
 
-from .conftest import StartWorker
+from .conftest import StartWorker, ended
 
 
 async def test_files_bytes_texts_and_links_are_kept(
@@ -139,16 +138,3 @@ async def test_an_artefact_is_one_thing() -> None:
 async def test_outside_a_job_artefacts_go_nowhere() -> None:
     await current().artefact("report", path="/nowhere/report.pdf")
     current().add_artefact("report", data=b"x")
-
-
-async def ended(pool: ArqRedis, reader: Reader, function: str) -> str:
-    job = await pool.enqueue_job(function)
-    assert job is not None
-    await eventually(lambda: _has_ended(reader, job.job_id))
-    return job.job_id
-
-
-async def _has_ended(reader: Reader, job_id: str) -> bool:
-    job = (await reader.many([job_id]))[0]
-    state = getattr(job, "state", None)
-    return isinstance(state, State) and state.is_terminal

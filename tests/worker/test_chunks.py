@@ -18,7 +18,7 @@ from arqboard.live import Live
 from arqboard.progress import set_current
 from arqboard.protocol import ChunkInfo, Reader, State
 
-from .conftest import StartWorker
+from .conftest import StartWorker, ended, has_state
 
 
 async def test_each_chunk_has_its_duration(start: StartWorker, pool: ArqRedis, reader: Reader) -> None:
@@ -78,7 +78,7 @@ async def test_each_keeps_every_error_and_a_retry_runs_only_what_failed(
     broken.clear()
     ran.clear()
     await commands.retry(job_id)
-    await eventually(lambda: _has_state(reader, job_id, State.SUCCEEDED))
+    await eventually(lambda: has_state(reader, job_id, State.SUCCEEDED))
     assert sorted(ran) == [1, 3]
     assert [(i.attempt, i.error) for i in await reader.chunk_info(job_id, 0, 5)] == [
         (1, ""), (2, ""), (1, ""), (2, ""), (1, "")
@@ -237,9 +237,9 @@ async def test_a_job_in_a_worker_is_paused_and_aborted(
     assert job is not None
     await eventually(lambda: job.job_id in worker.running and worker.running[job.job_id].live.chunks)
     worker.running[job.job_id].live.pause(waits.set)
-    await asyncio.wait_for(waits.wait(), 10)
+    await asyncio.wait_for(waits.wait(), 30)
     await commands.abort(job.job_id)
-    await eventually(lambda: _has_state(reader, job.job_id, State.ABORTED))
+    await eventually(lambda: has_state(reader, job.job_id, State.ABORTED))
 
 
 def test_a_pause_is_relayed_to_a_child_process_and_counts_as_waiting_at_once() -> None:
@@ -263,21 +263,3 @@ def test_what_is_copied_of_a_live_is_plain_data() -> None:
     copied = {f.name: getattr(live, f.name) for f in dataclasses.fields(live) if not f.name.startswith("_")}
     again = Live(**pickle.loads(pickle.dumps(copied)))
     assert not again.is_paused and again.known_marks == "d." and copy.copy(again).job_id == "j"
-
-
-async def ended(pool: ArqRedis, reader: Reader, function: str) -> str:
-    job = await pool.enqueue_job(function)
-    assert job is not None
-    await eventually(lambda: _has_ended(reader, job.job_id))
-    return job.job_id
-
-
-async def _has_ended(reader: Reader, job_id: str) -> bool:
-    job = (await reader.many([job_id]))[0]
-    state = getattr(job, "state", None)
-    return isinstance(state, State) and state.is_terminal
-
-
-async def _has_state(reader: Reader, job_id: str, state: State) -> bool:
-    job = (await reader.many([job_id]))[0]
-    return getattr(job, "state", None) is state

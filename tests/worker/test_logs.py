@@ -20,7 +20,7 @@ from arqboard.logs import MAX_WAITING, Line, LogCapture, line_of
 from arqboard.protocol import LogLine, Reader, State
 from arqboard.settings import ToolkitSettings
 
-from .conftest import StartWorker, running
+from .conftest import StartWorker, ended, has_state, running
 
 shop = logging.getLogger("shop")
 
@@ -75,7 +75,7 @@ async def test_jobs_that_run_at_once_keep_their_lines_apart(start: StartWorker, 
     jobs = [await pool.enqueue_job("work", name) for name in ("a", "b")]
     for job, name in zip(jobs, "ab", strict=True):
         assert job is not None
-        await job.result(timeout=10, poll_delay=0.02)
+        await job.result(timeout=30, poll_delay=0.02)
         assert [line.message for line in (await reader.logs(job.job_id)).lines] == [f"{name} {n}" for n in range(3)]
 
 
@@ -171,7 +171,7 @@ async def test_what_cannot_be_formatted_breaks_nothing(start: StartWorker, pool:
     await start(work)
     job = await pool.enqueue_job("work")
     assert job is not None
-    assert await job.result(timeout=10, poll_delay=0.02) == "fine"
+    assert await job.result(timeout=30, poll_delay=0.02) == "fine"
     messages = [line.message for line in (await reader.logs(job.job_id)).lines]
     assert messages[:3] == [
         "one (its arguments don't fit: TypeError)", "%s (its arguments don't fit: RuntimeError)", "? half a character"
@@ -234,7 +234,7 @@ async def test_lines_of_a_child_process_are_taken_in(start: StartWorker, pool: A
     assert attempt is not None
     worker.logs.add(attempt.live, [line_of(record), quiet, (time.time(), 25, "child", "y" * 4001)])
     go_on.set()
-    await eventually(lambda: _has_state(reader, job.job_id, State.SUCCEEDED))
+    await eventually(lambda: has_state(reader, job.job_id, State.SUCCEEDED))
     lines = (await reader.logs(job.job_id)).lines
     assert told(lines[:1]) == [("ERROR", "child", "from afar")]
     assert told(lines[1:]) == [("Level 25", "child", "y" * 4000 + "… (1 more characters)")]
@@ -341,24 +341,6 @@ def test_a_level_that_does_not_exist_is_refused() -> None:
     assert ToolkitSettings(log_level="debug").log_levelno == logging.DEBUG
     with pytest.raises(ValueError, match="log_level is 'LOUD'; it can be NOTSET, DEBUG"):
         ToolkitSettings(log_level="LOUD")
-
-
-async def ended(pool: ArqRedis, reader: Reader, function: str) -> str:
-    job = await pool.enqueue_job(function)
-    assert job is not None
-    await eventually(lambda: _has_ended(reader, job.job_id))
-    return job.job_id
-
-
-async def _has_ended(reader: Reader, job_id: str) -> bool:
-    job = (await reader.many([job_id]))[0]
-    state = getattr(job, "state", None)
-    return isinstance(state, State) and state.is_terminal
-
-
-async def _has_state(reader: Reader, job_id: str, state: State) -> bool:
-    job = (await reader.many([job_id]))[0]
-    return getattr(job, "state", None) is state
 
 
 async def _has_lines(reader: Reader, job_id: str, messages: list[str]) -> bool:

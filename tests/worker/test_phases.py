@@ -16,7 +16,7 @@ from arqboard.progress import set_current
 from arqboard.protocol import Job, Phase, PhaseState, Reader, State
 from arqboard.protocol.phases import parse_phases
 
-from .conftest import StartWorker
+from .conftest import StartWorker, has_state
 
 
 def looking(live: Live) -> tuple[int, int | None, str, str]:
@@ -58,7 +58,7 @@ async def test_phases_are_seen_as_they_come_run_and_end(start: StartWorker, pool
     await start(work)
     job = await pool.enqueue_job("work")
     assert job is not None
-    await asyncio.wait_for(at_twenty.wait(), 10)
+    await asyncio.wait_for(at_twenty.wait(), 30)
     seen = await eventually(lambda: _importing(reader, job.job_id))
     assert seen is not None
     assert told(seen.phases) == [
@@ -70,7 +70,7 @@ async def test_phases_are_seen_as_they_come_run_and_end(start: StartWorker, pool
     )  # fmt: skip
 
     go_on.set()
-    await eventually(lambda: _has_state(reader, job.job_id, State.SUCCEEDED))
+    await eventually(lambda: has_state(reader, job.job_id, State.SUCCEEDED))
     reading, importing, writing = await phases_of(reader, job.job_id)
     assert told([reading, importing, writing]) == [
         ("Reading", "done", 0, None), ("Importing", "done", 300, 300), ("Writing", "done", 0, None)
@@ -94,12 +94,12 @@ async def test_an_error_fails_the_phase_and_the_next_attempt_starts_anew(
     await start(work)
     job = await pool.enqueue_job("work")
     assert job is not None
-    await eventually(lambda: _has_state(reader, job.job_id, State.FAILED))
+    await eventually(lambda: has_state(reader, job.job_id, State.FAILED))
     assert told(await phases_of(reader, job.job_id)) == [("Importing", "failed", 4, 10)]
 
     is_broken = False
     await commands.retry(job.job_id)
-    await eventually(lambda: _has_state(reader, job.job_id, State.SUCCEEDED))
+    await eventually(lambda: has_state(reader, job.job_id, State.SUCCEEDED))
     assert told(await phases_of(reader, job.job_id)) == [("Importing", "done", 4, 10)]
 
 
@@ -115,7 +115,7 @@ async def test_a_thread_reports_its_phase(start: StartWorker, pool: ArqRedis, re
     await start(work)
     job = await pool.enqueue_job("work")
     assert job is not None
-    await eventually(lambda: _has_state(reader, job.job_id, State.SUCCEEDED))
+    await eventually(lambda: has_state(reader, job.job_id, State.SUCCEEDED))
     assert told(await phases_of(reader, job.job_id)) == [("Hashing", "done", 8, 8)]
 
 
@@ -219,8 +219,3 @@ async def test_numbers_and_texts_that_cannot_be_kept_are_cut() -> None:
 async def _importing(reader: Reader, job_id: str) -> Job | None:
     job = await reader.get(job_id)
     return job if [p.done for p in job.phases if p.name == "Importing"] == [20] else None
-
-
-async def _has_state(reader: Reader, job_id: str, state: State) -> bool:
-    job = (await reader.many([job_id]))[0]
-    return getattr(job, "state", None) is state

@@ -187,7 +187,8 @@ async def test_no_file_descriptors_are_left(start: StartWorker, board: Board, tm
     await eventually(lambda: len(os.listdir("/proc/self/fd")) <= before + 1)
 
 
-async def test_a_child_ends_when_its_worker_has_gone() -> None:
+async def test_a_child_ends_when_its_worker_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("arqboard.processes.CLOSED_FOR", 600)  # by itself: who would end it has gone
     child = await Child.start(lambda _: None)
     assert child._transport is not None
     child._transport.abort()
@@ -209,7 +210,7 @@ async def test_such_a_function_fails_its_job(start: StartWorker, board: Board, c
     def inner(ctx: dict[str, Any]) -> None: ...
 
     await start(inner)
-    job = await (await inner.submit()).wait(timeout=10)
+    job = await (await inner.submit()).wait(timeout=30)
     assert job.error is not None and "top of a module" in job.error.message
 
 

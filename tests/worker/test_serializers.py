@@ -289,9 +289,10 @@ def test_a_refusal_names_the_type(pair: Pair) -> None:
 
 
 def within(seconds: float, work: Callable[[], Any]) -> None:
-    started = time.monotonic()
+    """Of the processor's time: what others do on this machine is not counted."""
+    started = time.process_time()
     work()
-    assert time.monotonic() - started < seconds
+    assert time.process_time() - started < seconds
 
 
 @both
@@ -705,7 +706,7 @@ async def test_a_stock_client_gets_the_result(start: StartWorker, client: ArqRed
     when = dt.datetime(2026, 3, 1, 12, tzinfo=BERLIN)
     job = await enqueue(client, "later", when, by=dt.timedelta(hours=1), price=Decimal("1.10"))
 
-    result = await job.result(timeout=10, poll_delay=0.02)
+    result = await job.result(timeout=30, poll_delay=0.02)
     assert result == {
         "when": when + dt.timedelta(hours=1), "price": Decimal("2.20"), "kinds": {"datetime", "timedelta"},
         "pair": (1, 2),
@@ -719,10 +720,10 @@ async def test_a_stock_client_gets_the_exception(start: StartWorker, client: Arq
     ours, theirs = await enqueue(client, "break_", "ours"), await enqueue(client, "break_", kind="theirs")
 
     with pytest.raises(ValueError, match=r"^it broke$") as caught:
-        await ours.result(timeout=10, poll_delay=0.02)
+        await ours.result(timeout=30, poll_delay=0.02)
     assert "in break_" in str(getattr(caught.value.__cause__, "traceback", ""))
     with pytest.raises(RemoteError) as remote:
-        await theirs.result(timeout=10, poll_delay=0.02)
+        await theirs.result(timeout=30, poll_delay=0.02)
     assert str(remote.value) == "ApiError: /pay answered 503"
 
 
@@ -731,7 +732,7 @@ async def test_a_stock_client_aborts(start: StartWorker, client: ArqRedis, pair:
     job = await enqueue(client, "stay")
     await eventually(lambda: job.job_id in worker.running)
 
-    assert await job.abort(timeout=10, poll_delay=0.02) is True
+    assert await job.abort(timeout=30, poll_delay=0.02) is True
 
 
 async def test_what_the_dashboard_wrote_as_text_reaches_the_function_as_hinted(
@@ -742,7 +743,7 @@ async def test_what_the_dashboard_wrote_as_text_reaches_the_function_as_hinted(
     await client.psetex("arq:job:form", 60_000, encode_call("later", [], call, serializer="custom"))
     await client.zadd("arq:queue", {"form": 1})
 
-    result = await Job("form", client, _deserializer=pair[1]).result(timeout=10, poll_delay=0.02)
+    result = await Job("form", client, _deserializer=pair[1]).result(timeout=30, poll_delay=0.02)
     assert (result["when"], result["price"]) == (dt.datetime(2026, 3, 1, 13, tzinfo=dt.UTC), Decimal("2.20"))
 
 
@@ -750,7 +751,7 @@ async def test_a_result_that_cannot_be_stored_says_so(start: StartWorker, client
     await start(no_result, job_serializer=pair[0], job_deserializer=pair[1])
 
     with pytest.raises(SerializationError, match="unable to serialize result"):
-        await (await enqueue(client, "no_result")).result(timeout=10, poll_delay=0.02)
+        await (await enqueue(client, "no_result")).result(timeout=30, poll_delay=0.02)
 
 
 async def test_a_call_that_cannot_be_stored_is_refused_where_it_is_made(client: ArqRedis) -> None:
@@ -785,6 +786,6 @@ async def test_an_unreadable_payload_fails_its_own_job_only(
     await client.zadd("arq:queue", {"bad": 1})
 
     good = await enqueue(client, "later", dt.datetime.now(dt.UTC), dt.timedelta(), Decimal(1))
-    assert (await good.result(timeout=10, poll_delay=0.02))["price"] == 2
+    assert (await good.result(timeout=30, poll_delay=0.02))["price"] == 2
     info = await eventually(Job("bad", client, _deserializer=pair[1]).result_info)
     assert info is not None and isinstance(info.result, DeserializationError)

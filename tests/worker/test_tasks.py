@@ -389,7 +389,7 @@ async def test_jobs_of_stock_enqueue_job_get_the_tags_of_their_task(
     await start(load)
     sent = await pool.enqueue_job(load.name)
     assert sent is not None
-    await sent.result(timeout=10)
+    await sent.result(timeout=30)
     assert (await reader.get(sent.job_id)).tags == ("import",)
 
 
@@ -583,7 +583,7 @@ async def test_no_more_than_the_concurrency_of_a_task_run(start: StartWorker, bo
     await start(narrow, max_jobs=10)
     handles = await submit_many(narrow.s() for _ in range(12))
     for handle in handles:
-        await handle.wait(timeout=10)
+        await handle.wait(timeout=30)
     assert most == 2
 
 
@@ -745,6 +745,6 @@ async def test_an_abort_during_the_grace_of_a_hard_limit_is_an_abort(start: Star
 
     await start(cleans, arqboard={"abort_grace": 5.0})
     handle = await cleans.submit()
-    await asyncio.wait_for(cancelled.wait(), 5)
+    await asyncio.wait_for(cancelled.wait(), 30)
     await handle.abort()
     assert (await handle.wait(timeout=20)).state is State.ABORTED

@@ -24,7 +24,7 @@ from arqboard.running import create_worker, get_kwargs
 from arqboard.settings import ToolkitSettings
 from arqboard.submitting import find_function, submit
 
-from .conftest import StartWorker, running
+from .conftest import StartWorker, has_state, running
 
 
 async def add(ctx: dict[str, Any], a: int, b: int = 2) -> int:
@@ -118,13 +118,13 @@ async def test_a_payload_that_cannot_be_read_fails_its_job_only(
     await start(add)
     job = await enqueue(pool, "add", 1)
     assert await job.result(timeout=20, poll_delay=0.02) == 3
-    await eventually(lambda: _has_state(reader, "broken", State.FAILED))
+    await eventually(lambda: has_state(reader, "broken", State.FAILED))
 
 
 async def test_an_unknown_function_fails_with_its_name(start: StartWorker, pool: ArqRedis, reader: Reader) -> None:
     await start(add)
     job = await enqueue(pool, "nothing")
-    await eventually(lambda: _has_state(reader, job.job_id, State.FAILED))
+    await eventually(lambda: has_state(reader, job.job_id, State.FAILED))
     assert "'nothing' not found" in str((await reader.get(job.job_id)).error)
 
 
@@ -132,7 +132,7 @@ async def test_an_expired_job_fails_as_expired(start: StartWorker, pool: ArqRedi
     job = await enqueue(pool, "add", 1, _expires=0.001)
     await eventually(lambda: _gone(pool, f"arq:job:{job.job_id}"))
     await start(add)
-    await eventually(lambda: _has_state(reader, job.job_id, State.FAILED))
+    await eventually(lambda: has_state(reader, job.job_id, State.FAILED))
     assert "expired" in str((await reader.get(job.job_id)).error)
 
 
@@ -146,7 +146,7 @@ async def test_our_submit_is_checked_and_started_by_its_wake_up(
     info = find_function(await reader.functions(), "add")
     assert (info.signature, info.summary) == ("(a: int, b: int = 2)", "Add two numbers.")
     submitted = await submit(commands, info, [1], {})
-    await eventually(lambda: _has_state(reader, submitted.job_id, State.SUCCEEDED))
+    await eventually(lambda: has_state(reader, submitted.job_id, State.SUCCEEDED))
 
 
 async def test_a_retry_of_a_running_job_is_refused(start: StartWorker, commands: Commands, pool: ArqRedis) -> None:
@@ -164,7 +164,7 @@ async def test_our_abort_cancels_a_running_job(
     job = await enqueue(pool, "stay")
     await eventually(lambda: _is(job, JobStatus.in_progress))
     assert await commands.abort(job.job_id) is State.RUNNING
-    await eventually(lambda: _has_state(reader, job.job_id, State.ABORTED))
+    await eventually(lambda: has_state(reader, job.job_id, State.ABORTED))
 
 
 async def test_an_abort_that_the_job_ignores_still_has_an_outcome(
@@ -183,7 +183,7 @@ async def test_an_abort_that_the_job_ignores_still_has_an_outcome(
     job = await enqueue(pool, "stubborn")
     await eventually(lambda: _is(job, JobStatus.in_progress))
     await commands.abort(job.job_id)
-    await eventually(lambda: _has_state(reader, job.job_id, State.ABORTED))
+    await eventually(lambda: has_state(reader, job.job_id, State.ABORTED))
     assert worker.running == {}
     release.set()
 
@@ -200,7 +200,7 @@ async def test_the_last_real_exception_is_the_jobs_error(start: StartWorker, poo
 
     await start(func(flaky, name="flaky", max_tries=3))
     job = await enqueue(pool, "flaky")
-    await eventually(lambda: _has_state(reader, job.job_id, State.FAILED))
+    await eventually(lambda: has_state(reader, job.job_id, State.FAILED))
 
     ours = await reader.get(job.job_id)
     assert str(ours.error) == "OSError: reset 3"
@@ -227,13 +227,13 @@ async def test_a_retried_job_resumes_at_the_chunk_that_failed(
 
     await start(work)
     job = await enqueue(pool, "work")
-    await eventually(lambda: _has_state(reader, job.job_id, State.FAILED))
+    await eventually(lambda: has_state(reader, job.job_id, State.FAILED))
     assert await reader.chunk_marks(job.job_id) == "dddf."
     assert seen == [0, 1, 2, 3, 4, 5]
 
     broken = False
     await commands.retry(job.job_id)
-    await eventually(lambda: _has_state(reader, job.job_id, State.SUCCEEDED))
+    await eventually(lambda: has_state(reader, job.job_id, State.SUCCEEDED))
     assert seen == list(range(10))
     ours = await reader.get(job.job_id)
     assert ours.progress is not None and (ours.progress.done, ours.progress.percent) == (10, 100.0)
@@ -282,7 +282,7 @@ async def test_progress_is_seen_while_the_job_runs_and_its_last_state_after(
         steps.put_nowait(done)
         await eventually(partial(_is_at, reader, job.job_id, done))
     steps.put_nowait(100)
-    await eventually(lambda: _has_state(reader, job.job_id, State.SUCCEEDED))
+    await eventually(lambda: has_state(reader, job.job_id, State.SUCCEEDED))
     progress = (await reader.get(job.job_id)).progress
     assert progress is not None and (progress.done, progress.total, progress.note) == (100, 100, "at 70")
 
@@ -334,7 +334,7 @@ async def test_a_job_that_exits_does_not_end_its_worker(start: StartWorker, pool
 
     await start(leave, add)
     gone = await enqueue(pool, "leave")
-    await eventually(lambda: _has_state(reader, gone.job_id, State.FAILED))
+    await eventually(lambda: has_state(reader, gone.job_id, State.FAILED))
     job = await enqueue(pool, "add", 1)
     assert await job.result(timeout=20, poll_delay=0.02) == 3
 
@@ -377,7 +377,7 @@ async def test_cron_jobs_run_as_with_arq(start: StartWorker, reader: Reader) -> 
         ran.set()
 
     await start(add, cron_jobs=[cron(tick, second=set(range(60)))])
-    await asyncio.wait_for(ran.wait(), 10)
+    await asyncio.wait_for(ran.wait(), 30)
 
 
 async def test_the_worker_is_in_the_registry(start: StartWorker, reader: Reader) -> None:
@@ -406,7 +406,7 @@ async def test_a_worker_whose_lease_was_taken_lets_the_job_go(
     await redis.zadd("arq:queue", {job.job_id: 1})
     taken = await commands.claim("arq:queue", "other", 1, lease_ms=60_000, max_crashes=9)
     assert [claimed.job_id for claimed in taken.jobs] == [job.job_id]
-    await asyncio.wait_for(cancelled.wait(), 10)
+    await asyncio.wait_for(cancelled.wait(), 30)
     assert (await reader.get(job.job_id)).worker == "other"
 
 
@@ -449,11 +449,6 @@ async def _is(job: Job, status: JobStatus) -> bool:
 
 async def _exists(reader: Reader, job_id: str) -> bool:
     return (await reader.many([job_id]))[0] is not None
-
-
-async def _has_state(reader: Reader, job_id: str, state: State) -> bool:
-    job = (await reader.many([job_id]))[0]
-    return getattr(job, "state", None) is state
 
 
 async def _gone(pool: ArqRedis, key: str) -> bool:

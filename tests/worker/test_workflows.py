@@ -66,44 +66,44 @@ async def board(redis: object, redis_url: str) -> AsyncIterator[Board]:
 async def test_the_result_of_a_step_is_the_first_argument_of_the_next(start: StartWorker, board: Board) -> None:
     await start(*TASKS)
     handle = await chain(add.s(1, 2), add.s(10), add.s(b=100)).submit()
-    assert await handle.result(timeout=10) == 113
+    assert await handle.result(timeout=30) == 113
     assert await handle.status() is FlowState.SUCCEEDED
 
 
 async def test_si_keeps_the_result_out(start: StartWorker, board: Board) -> None:
     await start(*TASKS)
-    assert await (await (add.s(1, 2) | add.si(5, 5) | echo.s("x")).submit()).result(timeout=10) == [10, "x"]
+    assert await (await (add.s(1, 2) | add.si(5, 5) | echo.s("x")).submit()).result(timeout=30) == [10, "x"]
 
 
 async def test_a_chord_gets_the_list_of_results_in_order(start: StartWorker, board: Board) -> None:
     await start(*TASKS)
     handle = await chord((add.s(n, 0) for n in range(10)), echo.s()).submit()
-    assert await handle.result(timeout=10) == [list(range(10))]
+    assert await handle.result(timeout=30) == [list(range(10))]
 
 
 async def test_a_group_alone_has_a_list_as_its_result(start: StartWorker, board: Board) -> None:
     await start(*TASKS)
-    assert await (await group(add.s(n, n) for n in range(4)).submit()).result(timeout=10) == [0, 2, 4, 6]
+    assert await (await group(add.s(n, n) for n in range(4)).submit()).result(timeout=30) == [0, 2, 4, 6]
 
 
 async def test_parts_nest(start: StartWorker, board: Board) -> None:
     await start(*TASKS)
     inner = chord(group(add.s(1, 1), chain(add.s(2, 2), add.s(3))), total.s())
     handle = await chain(inner, group(add.s(100), echo.s(), group(add.s(1), add.s(2)))).submit()
-    assert await handle.result(timeout=10) == [109, [9], [10, 11]]
+    assert await handle.result(timeout=30) == [109, [9], [10, 11]]
 
 
 async def test_values_of_any_type_are_passed_on(start: StartWorker, board: Board) -> None:
     await start(*TASKS)
     handle = await chain(echo.s(None, {"a": (1, 2)}, {3}), echo.s()).submit()
-    assert await handle.result(timeout=10) == [[None, {"a": (1, 2)}, {3}]]
+    assert await handle.result(timeout=30) == [[None, {"a": (1, 2)}, {3}]]
 
 
 async def test_a_failed_step_is_the_workflows_error(start: StartWorker, board: Board, reader: Reader) -> None:
     await start(*TASKS)
     handle = await chain(fail.s(), add.s(1)).submit()
     with pytest.raises(WorkflowFailed, match="ValueError: it broke") as raised:
-        await handle.result(timeout=10)
+        await handle.result(timeout=30)
     assert raised.value.job_id == f"{handle.id}.0"
     assert (await reader.get(f"{handle.id}.0")).workflow == handle.id
 
@@ -111,7 +111,7 @@ async def test_a_failed_step_is_the_workflows_error(start: StartWorker, board: B
 async def test_with_continue_the_callback_sees_who_failed(start: StartWorker, board: Board) -> None:
     await start(*TASKS)
     handle = await chord([add.s(1, 1), fail.s(), add.s(2, 2)], echo.s()).submit(on_error="continue")
-    [[one, failed, two]] = await handle.result(timeout=10)
+    [[one, failed, two]] = await handle.result(timeout=30)
     assert (one, two) == (2, 4)
     assert failed == MemberFailed(f"{handle.id}.2", "failed", "ValueError", "it broke")
 
@@ -123,19 +123,19 @@ async def test_a_result_that_cannot_be_passed_on_fails_its_step_in_words(start: 
 
     await start(opens, *TASKS)
     with pytest.raises(WorkflowFailed, match="its result can't be passed on, function"):
-        await (await chain(opens.s(), echo.s()).submit()).result(timeout=10)
+        await (await chain(opens.s(), echo.s()).submit()).result(timeout=30)
 
 
 async def test_a_missing_function_fails_its_step(start: StartWorker, board: Board) -> None:
     await start(*TASKS)
     with pytest.raises(WorkflowFailed, match="'nobody' not found"):
-        await (await chain(signature("nobody"), echo.s()).submit()).result(timeout=10)
+        await (await chain(signature("nobody"), echo.s()).submit()).result(timeout=30)
 
 
 async def test_a_passed_on_value_of_the_wrong_type_fails_its_step(start: StartWorker, board: Board) -> None:
     await start(*TASKS)
     with pytest.raises(WorkflowFailed, match="BadArguments"):
-        await (await chain(echo.s("a"), add.s(1)).submit()).result(timeout=10)
+        await (await chain(echo.s("a"), add.s(1)).submit()).result(timeout=30)
 
 
 async def test_calls_are_checked_before_anything_is_queued(board: Board, reader: Reader) -> None:
@@ -158,7 +158,7 @@ async def test_abort_ends_all_members(start: StartWorker, board: Board, reader: 
     await eventually(lambda: len(worker.running) == 3)
     await handle.abort()
     with pytest.raises(JobAborted):
-        await handle.result(timeout=10)
+        await handle.result(timeout=30)
     await eventually(lambda: _count(reader, State.ABORTED, 8))
 
 
@@ -177,10 +177,10 @@ async def test_a_retried_workflow_comes_to_its_end(start: StartWorker, board: Bo
 
     await start(mends, *TASKS)
     handle = await chord((mends.s(n) for n in range(4)), total.s()).submit()
-    assert (await handle.wait(timeout=10)).state is FlowState.FAILED
+    assert (await handle.wait(timeout=30)).state is FlowState.FAILED
     broken = False
     assert await handle.retry() >= 1
-    assert await handle.result(timeout=10) == 6
+    assert await handle.result(timeout=30) == 6
 
 
 async def test_a_group_of_two_thousand_is_carried_on_by_the_workers(start: StartWorker, board: Board) -> None:
@@ -212,7 +212,7 @@ async def test_spread_makes_one_workflow_of_many_batches(start: StartWorker, boa
     await start(mail, *TASKS)
     spread = chunks.spread(range(1050), size=100, task=mail, kwargs={"subject": "Hello"})
     handle = await chord(spread, total.s()).submit(name="newsletter")
-    assert await handle.result(timeout=10) == 1050
+    assert await handle.result(timeout=30) == 1050
     info = await handle.info()
     assert (info.done, info.total, info.name) == (12, 12, "newsletter")
 
@@ -225,5 +225,5 @@ async def test_a_workflow_runs_on_json_from_end_to_end(start: StartWorker, redis
     opened = await connect(pool)
     await start(*TASKS, **codecs)
     handle = await chord((add.s(n, 0) for n in range(3)), total.s()).submit()
-    assert await handle.result(timeout=10) == 3
+    assert await handle.result(timeout=30) == 3
     await opened.close()
