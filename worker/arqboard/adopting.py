@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from .protocol.job import State
 from .protocol.keys import ArqKeys
 from .protocol.payload import preview_call
 from .protocol.tags import tags_of
+from .reporter import ANSWER_WITHIN
 from .tasks import Task
 
 if TYPE_CHECKING:
@@ -40,7 +42,9 @@ class Adopter:
         """Make records of these (id, payload)."""
         if not foreign:
             return 0
-        return await self._worker.commands.adopt(self._worker.queue_name, [self._describe(*f) for f in foreign])
+        described = [self._describe(*job) for job in foreign]
+        async with asyncio.timeout(ANSWER_WITHIN):
+            return await self._worker.commands.adopt(self._worker.queue_name, described)
 
     async def search(self) -> None:
         """Adopt what waits without a record. Costs one count while there is none."""

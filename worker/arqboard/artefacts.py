@@ -17,6 +17,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from .live import Live
 from .protocol.commands import MAX_ARTEFACTS, ArtefactReport, Commands
+from .reporter import ANSWER_WITHIN
 
 logger = logging.getLogger("arqboard.artefacts")
 
@@ -24,6 +25,8 @@ MAX_NAME = 200
 MAX_URL = 2_000
 MAX_TYPE = 100
 MAX_BACKOFF = 2.0
+#: Bytes a second that a connection to Redis carries at the least.
+SLOWEST = 1_000_000
 AWAY = (RedisConnectionError, RedisTimeoutError, OSError, TimeoutError)
 
 
@@ -114,9 +117,10 @@ class ArtefactStore:
         delay = 0.05
         while True:
             try:
-                return await self._commands.artefact(report)
+                async with asyncio.timeout(ANSWER_WITHIN + len(report.data) / SLOWEST):
+                    return await self._commands.artefact(report)
             except AWAY as error:
-                logger.warning('the artefact "%s" waits, Redis is away: %s', report.name, error)
+                logger.warning('the artefact "%s" waits, Redis is away: %s', report.name, str(error) or "no answer")
             except RedisError as error:
                 raise ArtefactError(f'Redis refuses the artefact "{report.name}": {error}') from error
             await asyncio.sleep(delay)

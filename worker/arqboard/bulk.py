@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from .progress import Progress
 from .protocol.bulk import BULK, MAX_TRIES, TIMEOUT, Bulk, Place, Tally, tally_of
 from .protocol.reader import Reader
-from .reporter import AWAY
+from .reporter import ANSWER_WITHIN, AWAY
 from .tasks import Task, func
 
 if TYPE_CHECKING:
@@ -62,22 +62,27 @@ class BulkRun:
         return {"action": self._asked.wish.action.value, "looked": tally.looked, **dict(tally.counts())}
 
     async def _load(self) -> Tally:
-        tally = await tally_of(self._redis, self._commands.keys, self._job_id)
+        async with asyncio.timeout(ANSWER_WITHIN):
+            tally = await tally_of(self._redis, self._commands.keys, self._job_id)
         await self._tell(tally)
         return tally
 
     async def _batch(self, place: Place) -> Tally:
-        page = await self._reader.page(place.query(self._plan))
-        meant = {job.id: job.version for job in page.jobs if self._asked.means(job)}
-        looked = page.looked.count if page.looked else len(page.jobs)
-        told = await self._commands.act_in_bulk(
-            self._job_id, self._token, self._asked.wish, meant, looked=looked, at=str(place.next(page))
-        )
+        async with asyncio.timeout(ANSWER_WITHIN):
+            told = await self._act(place)
         if told is None:
             raise RuntimeError("another attempt owns this bulk job")
         tally = Tally.parse(told)
         await self._tell(tally)
         return tally
+
+    async def _act(self, place: Place) -> str | None:
+        page = await self._reader.page(place.query(self._plan))
+        meant = {job.id: job.version for job in page.jobs if self._asked.means(job)}
+        looked = page.looked.count if page.looked else len(page.jobs)
+        return await self._commands.act_in_bulk(
+            self._job_id, self._token, self._asked.wish, meant, looked=looked, at=str(place.next(page))
+        )
 
     async def _tell(self, tally: Tally) -> None:
         total = max(self._asked.total, tally.looked)

@@ -42,7 +42,7 @@ from .protocol.errors import BadArguments, WorkflowNotFound
 from .protocol.job import Outcome
 from .protocol.payload import preview
 from .protocol.workflows import Missing
-from .reporter import AWAY
+from .reporter import ANSWER_WITHIN, AWAY
 from .tasks import Task
 from .workflow import decoded
 
@@ -181,7 +181,8 @@ class Attempt:
     async def _fed(self) -> Any:
         while True:
             try:
-                fed = await self.worker.workflows.fed(self.claimed.workflow, self.claimed.node)
+                async with asyncio.timeout(ANSWER_WITHIN):
+                    fed = await self.worker.workflows.fed(self.claimed.workflow, self.claimed.node)
                 break
             except AWAY as error:
                 if self.stop:

@@ -7,7 +7,7 @@ import contextlib
 import logging
 
 from .protocol.commands import Commands
-from .reporter import AWAY
+from .reporter import ANSWER_WITHIN, AWAY
 
 logger = logging.getLogger("arqboard.flows")
 
@@ -39,8 +39,11 @@ class Flows:
                     await self._wake.wait()
 
     async def _carry_on(self) -> None:
-        launching, stopping = await self._commands.flows_under_way()
-        while launching and await self._commands.launch():
-            pass
-        while stopping and await self._commands.sweep():
-            pass
+        async with asyncio.timeout(ANSWER_WITHIN):
+            launching, stopping = await self._commands.flows_under_way()
+        while launching:
+            async with asyncio.timeout(ANSWER_WITHIN):
+                launching = await self._commands.launch()
+        while stopping:
+            async with asyncio.timeout(ANSWER_WITHIN):
+                stopping = await self._commands.sweep()

@@ -65,7 +65,7 @@ class Outbox:
                     logger.exception("an end of %d jobs can't be written; their leases will run out", len(batch))
                     written = [False] * len(batch)
                     break
-                logger.warning("%d ends wait, Redis is away: %s", len(batch), error)
+                logger.warning("%d ends wait, Redis is away: %s", len(batch), str(error) or "no answer")
                 await asyncio.sleep(delay)
                 delay = min(MAX_BACKOFF, delay * 2)
         for (end, sent), was_written in zip(batch, written, strict=True):

@@ -19,6 +19,8 @@ logger = logging.getLogger("arqboard.reporter")
 
 #: How long job code waits for its marks while Redis is away (seconds). The marks are sent later anyway.
 SETTLE_WITHIN = 1.0
+#: An answer that takes longer (seconds) is not waited for: its connection may be dead, and nobody has said so.
+ANSWER_WITHIN = 5.0
 AWAY = (RedisError, OSError, TimeoutError)
 
 
@@ -79,9 +81,10 @@ class Reporter:
             await self._pause()
             self._wake.clear()
             try:
-                await self.flush()
+                async with asyncio.timeout(ANSWER_WITHIN):  # ends wait for it
+                    await self.flush()
             except AWAY as error:
-                logger.warning("progress is delayed, Redis is away: %s", error)
+                logger.warning("progress is delayed, Redis is away: %s", str(error) or "no answer")
                 await asyncio.sleep(0.5)
                 self._wake.set()
 

@@ -44,7 +44,7 @@ from .protocol.commands import Claim, Claimed, Commands, Renewal
 from .protocol.keys import Keys
 from .protocol.server import complaints
 from .registry import Registry
-from .reporter import AWAY, Reporter
+from .reporter import ANSWER_WITHIN, AWAY, Reporter
 from .schedules import Schedule, arqs_own, from_cron_jobs
 from .scheduling import Scheduler
 from .settings import ToolkitSettings
@@ -61,6 +61,8 @@ CLAIM_WITHIN = 10.0
 #: How long a stopping worker waits for its jobs to end and for Redis to hear of it (seconds).
 CLOSE_WITHIN = 10.0
 HOUSEKEEPING_EVERY = 0.5
+#: A chore that takes longer (seconds) is left for the next time; one walks through long queues.
+CHORE_WITHIN = 20.0
 #: Seconds before a duty that failed begins anew.
 RESTART_AFTER = 0.5
 #: So many ends may wait for Redis before the worker stops claiming.
@@ -269,8 +271,11 @@ class Worker(arq.worker.Worker):
     async def _is_burst_over(self) -> bool:
         if 0 <= self.max_burst_jobs <= self._jobs_started():
             return True
+        if self.running:
+            return False
         with contextlib.suppress(*AWAY):
-            return not self.running and await self.pool.zcard(self.queue_name) == 0 and not await self._waits_for_rate()
+            async with asyncio.timeout(ANSWER_WITHIN):
+                return await self.pool.zcard(self.queue_name) == 0 and not await self._waits_for_rate()
         return False
 
     async def _waits_for_rate(self) -> bool:
@@ -463,7 +468,8 @@ class Worker(arq.worker.Worker):
         while True:
             for chore in (self.heart_beat, self.adopter.search, self.commands.promote):
                 try:
-                    await chore()
+                    async with asyncio.timeout(CHORE_WITHIN):
+                        await chore()
                 except AWAY as error:
                     logger.debug("housekeeping waits, Redis is away: %s", error)
                 except Exception:
@@ -536,7 +542,7 @@ class Worker(arq.worker.Worker):
             async with asyncio.timeout(CLOSE_WITHIN):
                 await step
         except AWAY as error:
-            logger.warning("while closing, %s: %s", complaint, error or "no answer")
+            logger.warning("while closing, %s: %s", complaint, str(error) or "no answer")
 
 
 def _signature() -> inspect.Signature:
