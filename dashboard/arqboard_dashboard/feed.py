@@ -146,7 +146,7 @@ class Feed:
     def _is_old(self, key: str) -> bool:
         """Parts are read seldom while nothing happens. Who comes has read the page just now, and knows better."""
         meter = METERS_OF_PAGES.get(split(key)[1].partition(":")[0])
-        return meter is not None and _is_over(self._read_at.get(key, time.monotonic()), meter.seconds)
+        return meter is not None and _is_over(self._read_at.get(key, _NEVER), meter.seconds)
 
     def _renew(self, fragment: Fragment, before: Fragment | None) -> None:
         """What was read for one who came is new to all, unless a look has read it meanwhile."""

@@ -22,6 +22,7 @@ ELSEWHERE = {
     "nav_count": "the sidebar", "how_many": "the list of jobs", "new_preview": "parts of the form, as they change",
     "flow_step": "a card and a line, as they change", "failure_note": "a note in the corner", "log": "the log",
     "schedule_gone": "takes a row away", "schedule_summary": "over the list", "queue_summary": "over the list",
+    "schedule_page_gone": "in place of a page, as worker_gone is",
     "worker_summary": "over the list", "raw_card": "opens the raw record", "stack_card": "opens the stack",
     "new_code": "the form", "row_unreadable": "the list", "log_older": "the log",
     "widget": "a page of its own, in pages of others",
