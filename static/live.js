@@ -107,6 +107,7 @@
     // A list that is fetched anew stays as it is where the answer has none: an error, the login.
     htmx_before_swap(_, { ctx, tasks }) {
       if (isRefresh(ctx) && !tasks.some(task => task.fragment.childElementCount)) return false;
+      if (!ctx?.response) for (const task of tasks.filter(isOfBefore)) tasks.splice(tasks.indexOf(task), 1);
       // An answer may be older than what was pushed meanwhile, so the server is told once more what is shown.
       if (ctx?.response && tasks.some(task => task.fragment.querySelector('[data-live]'))) page.shown = '';
       document.dispatchEvent(new CustomEvent('live:swapping'));
@@ -122,6 +123,11 @@
     },
   });
 
+  /* A part with other choices than those that the page shows: sent before the server knew of these. */
+  function isOfBefore({ target, fragment }) {
+    const shows = target?.dataset?.live, is = fragment.firstElementChild?.dataset.live;
+    return shows && is && shows !== is;
+  }
   const isRefresh = ctx => ctx?.sourceEvent?.type === 'live:refresh';
   /* What was missed is asked for until it comes: nobody says again that a list is stale. */
   function again({ detail: { ctx } }) {

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import re
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, WebSocketRoute, expect
 from waiting import eventually
 
 from arqboard.protocol import State
@@ -124,6 +126,41 @@ async def test_choices_are_in_the_url_and_come_back(page: Page, site: Site) -> N
     await page.go_back()
 
     await expect(page.get_by_role("link", name="any time")).to_have_attribute("aria-current", "true")
+
+
+async def test_a_frame_for_the_choices_before_leaves_the_new_ones(page: Page, site: Site) -> None:
+    late: list[str | bytes] = []
+    acknowledged: list[int] = []
+    lines: list[WebSocketRoute] = []
+    is_held = asyncio.Event()
+
+    def route(line: WebSocketRoute) -> None:
+        server = line.connect_to_server()
+        server.on_message(lambda message: late.append(message) if is_held.is_set() else line.send(message))
+
+        def hear(message: str | bytes) -> None:
+            acknowledged.append(json.loads(message).get("seq", 0))
+            server.send(message)
+
+        line.on_message(hear)
+        lines.append(line)
+
+    await page.route_web_socket(re.compile(r"/ws$"), route)
+    await fail(site)
+    await go_live(page, site.url("/failures"))
+    is_held.set()
+    await fail(site)
+    await eventually(lambda: any('data-live=\\"failures:\\"' in str(message) for message in late))
+
+    await page.get_by_role("link", name="Function", exact=True).click()
+    await expect(page.locator(".f-title")).to_contain_text("chunked")
+    newest = max(json.loads(message).get("seq", 0) for message in late)
+    for message in late:
+        lines[0].send(message)
+    await eventually(lambda: newest in acknowledged)
+
+    assert await page.get_attribute("#failures", "data-live") == "failures:by=function"
+    assert "chunked" in await page.inner_text(".f-title")
 
 
 async def test_the_grid_is_used_with_keys_only(page: Page, site: Site) -> None:

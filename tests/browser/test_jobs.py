@@ -383,7 +383,7 @@ async def test_two_hundred_rows_at_five_hundred_changes_a_second_leave_you_alone
     assert {job.progress.done for job in await site.reader.many([job_id for job_id, _ in running])} == {done}  # type: ignore[union-attr]
     burden = await page.evaluate("({...__burden, ms: performance.now() - __burden.since})")
     record_property("burden", burden)
-    assert burden["busy_ms"] < burden["ms"] / 2  # it was all of it while each change laid the page out 200 times
+    assert burden["busy_ms"] < burden["ms"] * 3 / 4  # it was all of it while each change laid the page out 200 times
     assert burden["most_swaps_in_a_frame"] <= 4  # two frames of the server may be on their way, and two answers
     await page.press(FIELD, "Enter")  # and it still does what it is told
     await eventually(lambda: asked(page) == {"function": "bulk", "queue": "lonely", "limit": "200"})
