@@ -316,6 +316,23 @@ async def test_progress_is_written_by_the_owner_only(commands: Commands, reader:
     assert await commands.progress([report(first, 99)]) == [False]
 
 
+async def test_a_new_attempt_begins_without_what_the_last_one_said(
+    commands: Commands, reader: Reader, redis: Any
+) -> None:
+    phases = '[{"n": "Reading", "s": "r"}]'
+    await commands.submit(submission())
+    [first] = await claim(commands)
+    await commands.progress([Report("j1", first.token, 25, 100, "rows", "half of the north", "", phases)])
+    said = ("note", "phases", "base_at")
+    assert None not in await redis.hmget(commands.keys.job("j1"), said)
+
+    await expire_lease(redis, "j1")
+    await claim(commands, worker="w2")
+
+    assert await redis.hmget(commands.keys.job("j1"), said) == [None] * 3
+    assert (await reader.get("j1")).phases == []
+
+
 async def test_marks_count_chunks_and_survive_to_the_next_attempt(
     commands: Commands, reader: Reader, redis: Any
 ) -> None:
@@ -380,6 +397,41 @@ async def test_a_zombies_finish_is_discarded_and_kept_among_the_attempts(
     assert outcomes.count(Outcome.DISCARDED) == 2 and outcomes[-1] is Outcome.SUCCEEDED
 
 
+async def test_what_was_asked_of_a_job_is_forgotten_at_its_end(commands: Commands, reader: Reader, redis: Any) -> None:
+    await commands.submit(submission())
+    [attempt] = await claim(commands)
+    await commands.mark([ChunkReport(report(attempt, 0), 2, 50, 100, {0: "r"})])
+    await commands.pause_job("j1")
+    await redis.zadd("arq:abort", {"j1": await reader.now_ms()})  # as arq asks for it
+    assert (await reader.get("j1")).paused is not None
+
+    await finish(commands, succeeded(attempt))
+
+    assert (await reader.get("j1")).paused is None
+    assert await redis.zscore("arq:abort", "j1") is None
+
+
+async def test_chunks_that_run_when_their_job_ends_have_failed(commands: Commands, reader: Reader) -> None:
+    await commands.submit(submission())
+    [attempt] = await claim(commands)
+    await commands.mark([ChunkReport(report(attempt, 50), 2, 50, 100, {0: "d", 1: "r"})])
+
+    await finish(commands, failed(attempt))
+
+    counts = (await reader.get("j1")).chunks
+    assert counts is not None and (counts.done, counts.running, counts.failed) == (1, 0, 1)
+    assert await reader.chunk_marks("j1") == "df"
+
+
+async def test_a_record_that_is_gone_holds_up_no_trimming(commands: Commands, redis: Any) -> None:
+    await redis.zadd(commands.keys.ended, {"gone": 1})
+    for job_id in ("j1", "j2"):
+        await commands.submit(submission(job_id))
+        await finish(commands, *map(succeeded, await claim(commands)), keep_jobs=1)
+
+    assert await redis.zrange(commands.keys.ended, 0, -1) == [b"j2"]
+
+
 async def test_history_is_trimmed_to_what_is_kept(commands: Commands, reader: Reader, redis: Any) -> None:
     for n in range(30):
         await commands.submit(submission(f"j{n:02}"))
@@ -404,6 +456,17 @@ async def test_a_retry_burns_a_try_and_a_hand_over_does_not(commands: Commands, 
     job = await reader.get("j1")
     assert job.state is State.RETRYING and str(job.error) == "OSError: reset"
     assert await claim(commands) == []
+
+
+async def test_a_job_that_is_to_be_aborted_does_not_wait_for_its_next_try(commands: Commands) -> None:
+    await commands.submit(submission())
+    [attempt] = await claim(commands)
+    await commands.abort("j1")
+
+    await commands.retry_later([Later("j1", attempt.token, 60_000, Outcome.RETRY)])
+
+    [again] = await claim(commands)
+    assert again.is_aborted
 
 
 # retry

@@ -260,6 +260,21 @@ async def test_a_retried_workflow_goes_on_from_what_failed(
     assert set(first + again) >= set("abde") and info.done + info.skipped == 5
 
 
+async def test_what_was_passed_on_is_kept_as_long_as_the_workflow_runs_and_a_while_longer(
+    commands: Commands, redis: Any
+) -> None:
+    wf = await begin(commands, chain(step("a"), step("b")))
+    await run_all(commands, failing=["b"])
+    results = commands.keys.results(wf)
+    assert await redis.pttl(results) > 0
+
+    await commands.retry_workflow(wf)
+    assert await redis.pttl(results) == -1
+
+    await run_all(commands)
+    assert await redis.pttl(results) > 0
+
+
 async def test_one_failed_job_retried_by_hand_carries_its_workflow_on(commands: Commands, workflows: Workflows) -> None:
     wf = await begin(commands, chain(step("a"), step("b")))
     await run_all(commands, failing=["a"])
