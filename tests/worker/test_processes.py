@@ -178,13 +178,13 @@ async def test_no_file_descriptors_are_left(start: StartWorker, board: Board, tm
     await start(*FUNCTIONS, arqboard={"abort_grace": 0.2})
     await (await tasks.digest.submit("x")).result(timeout=20)
     before = len(os.listdir("/proc/self/fd"))
-    for n in range(3):
+    for n in range(5):
         handle = await tasks.deaf.submit(str(tmp_path / f"pid{n}"))
         await started(tmp_path / f"pid{n}")
         await handle.abort()
         await handle.wait(timeout=20)
     await (await tasks.digest.submit("x")).result(timeout=20)
-    await eventually(lambda: len(os.listdir("/proc/self/fd")) <= before + 1)
+    await eventually(lambda: len(os.listdir("/proc/self/fd")) < before + 5)  # a busy worker opens lines to Redis
 
 
 async def test_a_child_ends_when_its_worker_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
