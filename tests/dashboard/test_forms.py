@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import pytest
 from board import EVERYTHING, FUNCTIONS, by_name
+from pydantic import Field
 
-from arqboard.protocol import Job
+from arqboard.protocol import FunctionInfo, Job
 from arqboard_dashboard.forms import fields_of
 from arqboard_dashboard.prefill import from_job, from_query
 
@@ -32,6 +33,33 @@ def test_defaults_are_filled_in_and_bounds_are_told() -> None:
     assert (fields["flag"].value, fields["colour"].value, fields["level"].value) == ("on", "red", "1")
     assert fields["level"].options == ["", "1", "2", "max"]
     assert (fields["day"].value, fields["items"].value) == ("", "[\n  1,\n  2\n]")
+
+
+async def strict(
+    ctx: dict[Any, Any],
+    agreed: bool,
+    size: Literal["s", "m"],
+    colour: Literal["red", "blue"] | None,
+    below: Annotated[int, Field(lt=10)],
+    part: Annotated[float, Field(gt=0, lt=1)],
+    dozens: Annotated[int, Field(multiple_of=12)],
+) -> None: ...
+
+
+def test_only_what_has_to_be_given_is_required() -> None:
+    fields = by_name(fields_of(FunctionInfo.of("strict", strict)))
+
+    assert not fields["agreed"].required, "a box that is not ticked says no"
+    assert (fields["size"].options, fields["size"].required) == (["s", "m"], True)
+    assert (fields["colour"].options, fields["colour"].required) == (["", "red", "blue"], False)
+
+
+def test_a_whole_number_has_a_last_one_before_a_bound_that_it_must_not_reach() -> None:
+    fields = by_name(fields_of(FunctionInfo.of("strict", strict)))
+
+    assert (fields["below"].minimum, fields["below"].maximum) == ("", "9")
+    assert (fields["part"].minimum, fields["part"].maximum, fields["part"].step) == ("", "", "any")
+    assert fields["dozens"].step == "12"
 
 
 def test_a_native_input_is_not_used_for_what_it_can_not_hold() -> None:
@@ -83,6 +111,15 @@ def test_what_was_hidden_or_cut_is_left_empty_with_a_hint(hidden: Any) -> None:
 
     assert field.value == ""
     assert "hidden or was cut" in field.hint
+
+
+def test_what_was_hidden_and_has_been_typed_since_needs_no_hint() -> None:
+    info = FUNCTIONS["resize"]
+    prefill = from_job(info, job([], {"folder": "[redacted]"}))
+
+    field = by_name(fields_of(info, typed={"arg.folder": "/in\r\n/out"}, prefill=prefill))["folder"]
+
+    assert (field.value, field.hint) == ("/in\n/out", "")
 
 
 def test_a_link_fills_in_the_form() -> None:
