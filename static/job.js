@@ -136,7 +136,7 @@
     one('.none', el)?.toggleAttribute('hidden', all('li', el).length > 0);
     const lines = all('#log-lines > li', el);
     if (log.follows) for (const line of [...lines].slice(0, Math.max(0, lines.length - MOST))) line.remove();
-    if (log.follows) el.scrollTop = el.scrollHeight;
+    if (log.follows && text) el.scrollTop = el.scrollHeight;   // with nothing new, who is just scrolling up is let go
     setTimeout(grow, text === null ? 2000 : 250);   // what came meanwhile
   }
   function later(a, b) {   // places in a stream: ms-number
