@@ -15,10 +15,10 @@ from waiting import eventually
 
 from arqboard import Worker, task
 from arqboard.logs import LogCapture
-from arqboard.protocol import Reader, State
-from arqboard.protocol.commands import Commands, Renewal
+from arqboard.protocol import Outcome, Reader, State
+from arqboard.protocol.commands import Claim, Commands, Renewal
 
-from .conftest import StartWorker
+from .conftest import StartWorker, running
 
 
 async def add(ctx: dict[str, Any], a: int, b: int = 2) -> int:
@@ -166,6 +166,35 @@ def test_a_thread_that_logs_while_its_worker_stops_is_not_disturbed() -> None:
     capture.start()
     capture.stop()
     capture.handle(logging.makeLogRecord({"name": "shop", "levelno": logging.WARNING, "msg": "late"}))
+
+
+# The end
+
+
+async def test_what_a_claim_takes_while_its_worker_is_closed_is_handed_back(
+    redis_settings: RedisSettings, pool: ArqRedis, reader: Reader
+) -> None:
+    worker = Worker([add], redis_settings=redis_settings, poll_delay=0.02, handle_signals=False)
+    taken, goes_on = asyncio.Event(), asyncio.Event()
+    async with running(worker):
+        claim = worker.commands.claim
+
+        async def slow(*args: Any, **options: Any) -> Claim:
+            found = await claim(*args, **options)
+            if found.jobs:
+                taken.set()
+                await goes_on.wait()
+            return found
+
+        worker.commands.claim = slow  # type: ignore[method-assign]
+        job = await enqueue(pool, "add", 1)
+        await asyncio.wait_for(taken.wait(), 20)
+        closing = asyncio.create_task(worker.close())
+        await asyncio.wait({closing}, timeout=0.5)
+        goes_on.set()
+        await asyncio.wait_for(closing, 20)
+    ours = await reader.get(job.job_id)
+    assert (ours.state, ours.outcome, ours.crashes) == (State.QUEUED, Outcome.HANDED_OVER, 0)
 
 
 # A burst

@@ -513,6 +513,8 @@ class Worker(arq.worker.Worker):
         """Hand over what runs, tell Redis everything, and leave the registry."""
         if not self._handle_signals:
             self.handle_sig(Signals.SIGUSR1)
+        if self.main_task and self.main_task is not asyncio.current_task():
+            await asyncio.wait({self.main_task}, timeout=CLOSE_WITHIN)  # it hands back what a last claim has taken
         if not self._pool:
             return
         if self._duties:
