@@ -1,4 +1,4 @@
-/* Inside the frame: the bar of one job, kept up to date until the job ends or the link expires. No build, no eval. */
+/* Inside the frame: the bar of one job, kept up to date until the link expires or nothing more can come. No build, no eval. */
 (() => {
   'use strict';
   const SILENCE_MS = 40000;    // the server says something every 15 s
@@ -7,7 +7,7 @@
   const bar = () => document.getElementById('widget');
   const note = text => { const el = document.getElementById('note'); if (el.textContent !== text) el.textContent = text; };
   const expires = performance.now() + dataset.left * 1000;
-  const line = { socket: null, heard: 0, tries: 0, timer: 0, over: false };
+  const line = { socket: null, heard: 0, tries: 0, timer: 0, over: false, ended: false };
 
   /* To the page around. Who may frame this has been decided by frame-ancestors, and sees it anyway: so to any. */
 
@@ -16,8 +16,11 @@
     const el = bar();
     if (!el) return;
     const { state, percent } = el.dataset, said = { state, percent: percent === '' ? null : +percent };
+    const hasEnded = 'over' in el.dataset, isNews = hasEnded && !line.ended;
+    line.ended = hasEnded;
     tell('progress', said);
-    if ('over' in el.dataset) finish('done', said);
+    if (isNews) tell('done', said);
+    if ('final' in el.dataset) finish('done');   // what has failed or was stopped can be run again
   }
   new ResizeObserver(() => tell('height', { height: Math.ceil(document.body.getBoundingClientRect().height) })).observe(document.body);
 
@@ -115,13 +118,13 @@
 
   /* The end, of the job or of what the link allows: what is shown stays */
 
-  function finish(why, more) {
+  function finish(why) {
     if (line.over) return;
     line.over = true;
     clearTimeout(line.timer);
     line.socket?.close(1000);
-    note(why === 'done' ? '' : dataset[why]);
-    tell(why, more);
+    note(line.ended && why !== 'refused' ? '' : dataset[why]);
+    if (why !== 'done') tell(why);
   }
   function expire() { finish('expired'); }
 

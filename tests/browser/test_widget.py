@@ -151,19 +151,44 @@ async def test_the_socket_is_closed_at_the_end_and_not_opened_again(
 ) -> None:
     sockets: list[Any] = []
     page.on("websocket", lambda socket: sockets.append(socket))
-    job_id = await site.submit("stay")
+    job_id = await site.submit("stepwise", total=2)
     shop.body = script(board.link(job_id))
     await page.goto(shop.origin)
-    await site.in_state(job_id, State.RUNNING)
     await expect(bar(page).locator("#widget")).to_have_attribute("data-state", "running")
 
-    await site.commands.abort(job_id)
+    site.stage.steps.put_nowait(2)
 
-    await expect(bar(page).locator(".say")).to_have_text("Stopped")
+    await expect(bar(page).locator(".say")).to_have_text("Done")
     assert await eventually(lambda: sockets[0].is_closed())
     await page.reload()  # which shows the end, and needs no socket for that
     assert await eventually(lambda: told(page, "done"))
     assert len(sockets) == 1
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_a_job_that_was_stopped_and_is_run_again_is_followed(
+    page: Page, site: Site, board: Board, shop: Shop
+) -> None:
+    job_id = await site.submit("stepwise", total=10)
+    shop.body = script(board.link(job_id))
+    await page.goto(shop.origin)
+    await expect(bar(page).locator("#widget")).to_have_attribute("data-state", "running")
+    await site.commands.abort(job_id)
+    await expect(bar(page).locator(".say")).to_have_text("Stopped")
+    await site.in_state(job_id, State.ABORTED)
+
+    await site.commands.retry(job_id)
+    site.stage.steps.put_nowait(4)
+    await expect(bar(page).locator(".pct")).to_have_text("40%")
+    site.stage.steps.put_nowait(10)
+
+    await expect(bar(page).locator(".say")).to_have_text("Done")
+    assert await eventually(partial(are_told, page, "done", 2))
+    assert [state for _, state, _ in await told(page, "done")] == ["aborted", "succeeded"]
+
+
+async def are_told(page: Page, kind: str, n: int) -> bool:
+    return len(await told(page, kind)) == n
 
 
 async def test_a_frame_without_a_script_is_live_too(page: Page, site: Site, board: Board, shop: Shop) -> None:
