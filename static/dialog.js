@@ -23,16 +23,22 @@
     return [yes, el.querySelector('[data-no]')];
   }
 
-  /* Whether the person says yes. Escape, the backdrop and Cancel say no; the focus goes back to where it was. */
+  /* Whether the person says yes. Escape, the backdrop and Cancel say no; the focus goes back to where it was. A question
+     that another one takes the place of is answered by what was clicked, or by No. */
+  let answered = null;
+  const settle = el => { answered?.(!el.open && el.returnValue === 'yes'); answered = null; };
   function ask(question, form, button) {
     const el = dialog(), danger = form.matches(DANGER) || Boolean(button?.matches('.danger'));
     const [yes, no] = fill(el, question, label(button), danger);
-    if (el.open) el.close('no');
+    settle(el);
+    if (!el.open) el.showModal();
     el.returnValue = 'no';
-    el.showModal();
     (danger ? no : yes).focus();   // one stroke of Enter must not be enough for what can't be taken back
-    return new Promise(resolve => el.addEventListener('close', () => resolve(el.returnValue === 'yes'), { once: true }));
+    return new Promise(resolve => { answered = resolve; });
   }
+  document.addEventListener('close', event => {   // it comes late: by then the next question may be open
+    if (event.target === dialog() && !event.target.open) settle(event.target);
+  }, true);
 
   arqboard.fillQuestion = fill;
   addEventListener('htmx:confirm', event => {

@@ -51,6 +51,7 @@
     clearTimeout(timer);
     timer = setTimeout(ask, QUIET_MS);
   });
+  addEventListener('resize', () => { if (box()?.hidden === false) place(); });
   document.addEventListener('focusin', event => { if (event.target.id === 'add' && !event.target.value) ask(); });
   document.addEventListener('focusout', event => { if (event.target.id === 'add') close(); });
   document.addEventListener('pointerdown', event => {   // not click: by then the field has lost its focus

@@ -13,6 +13,7 @@ from arqboard.protocol import QueueInfo, WorkerInfo
 from arqboard.protocol.system import SystemReader
 
 from .appkeys import ALERTS, OVERVIEW, RENDERER
+from .directions import isolated
 from .language import gettext, translated
 from .meters import Meter
 from .overview import Fresh, Overview
@@ -60,13 +61,15 @@ def _idle(queues: Sequence[QueueInfo], workers: Sequence[WorkerInfo]) -> Iterato
         yield Alert("no-worker", gettext("Jobs wait, and no worker is running."), "/workers", is_bad=True)
         return
     for name in alone[:MAX_ALERTS]:
-        said = gettext("Jobs wait in the queue %(name)s, and no worker of it is running.") % {"name": name}
+        said = gettext("Jobs wait in the queue %(name)s, and no worker of it is running.") % {"name": isolated(name)}
         yield Alert(f"no-worker:{name}", said, "/workers", is_bad=True)
 
 
 def _lagging(workers: Sequence[WorkerInfo]) -> Iterator[Alert]:
     for worker in [w for w in workers if w.alive and w.lag_ms > LAG_MS][:MAX_ALERTS]:
-        said = gettext("The event loop of the worker %(name)s lags: code of a job blocks it.") % {"name": worker.id}
+        said = gettext("The event loop of the worker %(name)s lags: code of a job blocks it.") % {
+            "name": isolated(worker.id)
+        }
         yield Alert(f"lag:{worker.id}", said, "/workers")
 
 

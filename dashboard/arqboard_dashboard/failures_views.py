@@ -14,6 +14,7 @@ from arqboard.protocol import Job, Page
 from arqboard.protocol.failing import Action
 from arqboard.protocol.failures import TIMES_MS, By, Group, GroupPage, Order
 
+from .directions import isolated
 from .errors import FailureNotFound
 from .formats import number
 from .guard import text_of
@@ -248,7 +249,7 @@ def question(verb: Action, group: Group, window: str) -> str:
     """What is asked before all jobs of a group are hit, with their number."""
     n = count_in(group, window)
     said = ngettext(*_QUESTIONS[verb, group.by is By.FUNCTION], n)
-    return said % {"n": number(n), "what": _named(group)}
+    return said % {"n": number(n), "what": isolated(_named(group))}
 
 
 #: By what is done, and whether the group is a function's.
@@ -268,7 +269,7 @@ def _named(group: Group) -> str:
     what = group.type or group.name
     if group.by is not By.FINGERPRINT or not group.frame:
         return what
-    return gettext("%(error)s at %(place)s") % {"error": what, "place": group.frame}
+    return gettext("%(error)s at %(place)s") % {"error": isolated(what), "place": isolated(group.frame)}
 
 
 def heat(count: int) -> int:

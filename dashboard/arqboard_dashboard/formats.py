@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
-from unicodedata import bidirectional
 
 from markupsafe import Markup, escape
 
+from .directions import isolated
 from .language import N_, gettext, ngettext
 from .units import units
 
@@ -20,8 +20,6 @@ THIN = "\u202f"
 MAX_SHOWN = 20_000
 
 _DAY = 86_400_000
-#: Letters that turn the direction of what comes after them.
-_TURNING = frozenset(("R", "AL", "LRE", "RLE", "LRO", "RLO", "LRI", "RLI", "FSI"))
 _FIRST, _LAST = -62_135_596_800_000, 253_402_300_799_999
 
 
@@ -94,11 +92,6 @@ def rate(per_second: float | None, unit: str = "") -> str:
     if 0 < per_second < 0.95:
         return f"{compact(per_second * 60)} {unit}/{gettext('min')}".replace(" /", "/")
     return f"{compact(per_second)} {unit}/{units().s}".replace(" /", "/")
-
-
-def isolated(text: str) -> str:
-    """A worker's word inside of ours: what it does to the direction of writing ends with it."""
-    return f"\u2068{text}\u2069" if any(bidirectional(letter) in _TURNING for letter in text) else text
 
 
 def percent(value: float) -> str:

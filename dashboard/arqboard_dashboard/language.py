@@ -17,6 +17,7 @@ from typing import TypeVar
 from arqboard.protocol.said import Said
 
 from .assets import LOCALE
+from .directions import all_isolated
 
 R = TypeVar("R")
 
@@ -71,12 +72,12 @@ def npgettext(context: str, one: str, many: str, count: float) -> str:
 
 def translated(text: str) -> str:
     """What the protocol or a table of ours says in English, in the language that is spoken."""
-    if _spoken.get() == ENGLISH or not text:
+    if not text:
         return text
     if not isinstance(text, Said):
         return gettext(text)
     values = {name: translated(value) if isinstance(value, Said) else value for name, value in text.values.items()}
-    return gettext(text.template) % values if values else gettext(text.template)
+    return gettext(text.template) % all_isolated(values) if values else gettext(text.template)
 
 
 def N_(message: str) -> str:  # noqa: N802 - its name in every program that uses gettext

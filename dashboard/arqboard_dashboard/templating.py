@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from pathlib import Path
 from types import CodeType
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
-from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined
+from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.bccache import Bucket
-from jinja2.runtime import Macro
+from jinja2.runtime import Context, Macro
 from markupsafe import Markup
 
 from arqboard.protocol import Job, State, Unreadable
 from arqboard.protocol.said import said_by
 
 from . import charts, floor, formats
+from .directions import all_isolated, isolated, visible
 from .failures_views import WINDOWS, heat
 from .job_views import chunk_legend, log_version
 from .jobwords import JOB_FIGURES, JOB_WORDS
@@ -97,6 +98,18 @@ def _translate(env: Environment) -> None:
     env.install_gettext_callables(  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType] - of the extension
         gettext, ngettext, newstyle=True, pgettext=pgettext, npgettext=npgettext
     )
+    for name in ("gettext", "ngettext", "pgettext", "npgettext"):
+        env.globals[name] = _isolating(cast("Callable[..., str]", env.globals[name]))
+
+
+def _isolating(say: Callable[..., str]) -> Callable[..., str]:
+    """A name in a sentence turns none of the words around it, whoever wrote the name."""
+
+    @pass_context
+    def said_with_names(context: Context, *args: Any, **values: Any) -> str:
+        return say(context, *args, **all_isolated(values))
+
+    return said_with_names
 
 
 def moment(ms: int, look: Look, mode: Literal["", "ago", "left", "since"] = "", before: str = "") -> Markup:
@@ -122,7 +135,9 @@ def badge_state(job: Job, state: str) -> str:
 
 def called(job: Job | Unreadable) -> str:
     """What a screen reader, and a question before an action, call a job."""
-    return f"{job.function} {job.id}" if isinstance(job, Job) else gettext("unreadable job %(id)s") % {"id": job.id}
+    if isinstance(job, Job):
+        return f"{isolated(job.function)} {isolated(job.id)}"
+    return gettext("unreadable job %(id)s") % {"id": isolated(job.id)}
 
 
 def said(text: str | Exception) -> str:
@@ -173,7 +188,8 @@ FILTERS: dict[str, Any] = {
     "brief": formats.brief, "rate": formats.rate, "percent": formats.percent, "clock": formats.clock,
     "iso": formats.iso, "plural": formats.plural, "call_text": formats.call_text, "one_line": formats.one_line,
     "json_html": formats.json_html, "tail": formats.tail, "first_line": formats.first_line, "dom_id": dom_id,
-    "url_part": url_part, "query_string": query_string, "bytes": formats.size, "said": said, **JOB_FIGURES,
+    "url_part": url_part, "query_string": query_string, "bytes": formats.size, "said": said, "visible": visible,
+    **JOB_FIGURES,
 }  # fmt: skip
 GLOBALS: dict[str, Any] = {
     **floor.GLOBALS,

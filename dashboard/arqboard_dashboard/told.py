@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from arqboard.protocol import Job, Reader, State, Unreadable
 from arqboard.protocol.acting import RETRY_DELAY_MS, UNDO_MS, Action, Answer, Undone, Wish
 
+from .directions import isolated
 from .formats import number
 from .language import N_, Nn_, gettext, ngettext
 from .templating import called
@@ -69,7 +70,7 @@ async def of_answers(reader: Reader, wish: Wish, answers: Mapping[str, Answer], 
 def done_words(wish: Wish, done: int, named: str = "") -> str:
     """`12 jobs run again`; with a name `resize j1 runs again`."""
     if named and done:
-        return gettext(_ONE_DONE[wish.action]) % {"job": named, "priority": wish.priority}
+        return gettext(_ONE_DONE[wish.action]) % {"job": isolated(named), "priority": wish.priority}
     return ngettext(*_DONE[wish.action], done) % {"n": number(done), "priority": wish.priority}
 
 
@@ -87,7 +88,9 @@ def of_undone(undone: Mapping[str, Undone]) -> Told:
     done = len(undone) - len(late)
     if not undone:
         return Told(gettext("Too late: there is nothing left to undo"), is_bad=True)
-    details = tuple(f"{job_id}: {gettext(_TOO_LATE[a])}" for job_id, a in undone.items() if a is not Undone.DONE)
+    details = tuple(
+        f"{isolated(job_id)}: {gettext(_TOO_LATE[a])}" for job_id, a in undone.items() if a is not Undone.DONE
+    )
     return Told(
         _sentence(undone_words(done), len(late), late),
         details[:NAMED] if len(late) > 1 else (),
@@ -108,7 +111,7 @@ async def _reasons(reader: Reader, left: Mapping[str, Answer]) -> dict[str, str]
     """Why it could not be done, by what each job is called."""
     found = await reader.many(list(left)) if left else []
     return {
-        called(job) if job is not None else job_id: _why(answer, job)
+        called(job) if job is not None else isolated(job_id): _why(answer, job)
         for (job_id, answer), job in zip(left.items(), found, strict=True)
     }
 

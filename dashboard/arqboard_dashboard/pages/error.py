@@ -9,6 +9,7 @@ from jinja2 import TemplateError
 from markupsafe import escape
 
 from ..appkeys import ADMITTED, OVERVIEW
+from ..directions import visible
 from ..language import gettext, translated
 from ..place import base, inner_path
 from ..problems import Problem, phrase
@@ -25,8 +26,8 @@ async def error_page(request: web.Request, problem: Problem) -> web.Response:
     view = ErrorView(
         status=problem.status,
         title=gettext(problem.title or phrase(problem.status)),
-        message=translated(problem.message),
-        hint=translated(problem.hint),
+        message=visible(translated(problem.message)),
+        hint=visible(translated(problem.hint)),
         retry_seconds=problem.retry_seconds,
         back=_back(request),
     )
@@ -42,7 +43,7 @@ async def error_page(request: web.Request, problem: Problem) -> web.Response:
 
 def _toast(request: web.Request, problem: Problem) -> web.Response:
     try:
-        note = render_part(request, "partials/toast.html", message=translated(problem.message), is_bad=True)
+        note = render_part(request, "partials/toast.html", message=visible(translated(problem.message)), is_bad=True)
     except TemplateError as error:
         log.error("the note of an error failed", exc_info=error)
         note = str(escape(translated(problem.message)))

@@ -12,6 +12,7 @@ from aiohttp import web
 from .. import flashes
 from ..appkeys import ADMITTED, ALERTS, GATE, OVERVIEW, SETTINGS
 from ..auth import cookie_path
+from ..directions import visible
 from ..language import gettext
 from ..preferences import Preferences
 from ..views import Look, Shell, Side, Told
@@ -94,7 +95,7 @@ def shell(request: web.Request, side: Side, active: Active, title: str) -> Shell
     settings = request.app[SETTINGS]
     return Shell(
         active=active,
-        title=gettext(title),
+        title=visible(gettext(title)),
         redis_label=settings.redis_label if request.get(ADMITTED) else "",
         side=side,
         preferences=Preferences.of(request),
