@@ -181,7 +181,12 @@
       follow(log.follows);
     }
   }, true);
-  document.addEventListener('htmx:after:swap', () => { reveal(); mark(); grow(); });
+  /* What a worker answered is heard, once */
+  function hear(event) {
+    const told = event.detail.ctx?.target?.id === 'stack-shown' && one('#stack-shown [data-told]');
+    if (told) arqboard.say(told.dataset.told || told.textContent.trim(), true);
+  }
+  document.addEventListener('htmx:after:swap', event => { reveal(); mark(); grow(); hear(event); });
   document.addEventListener('DOMContentLoaded', () => {
     at.number = +one('#chunk-detail .one-chunk')?.dataset.number || 0;
     reveal(); mark(); follow(true); grow();

@@ -40,7 +40,7 @@ MAX_LIST_KEY = 4000
 
 #: Fragments of one job. A row contains its progress cell, so `prog` comes first and the row covers it.
 JOB_KINDS: tuple[Kind, ...] = (
-    "prog", "row", "hero", "chunks", "attempts", "facts", "outcome", "artefacts", "log", *WIDGETS,
+    "prog", "row", "hero", "chunks", "attempts", "facts", "outcome", "kept", "artefacts", "log", *WIDGETS,
 )  # fmt: skip
 #: These show whether the worker of a running job is alive.
 SHOW_WORKER = in_every_language(("row", "hero", *WIDGETS))
@@ -52,7 +52,7 @@ _LONG = frozenset(("list", "tabs"))
 _JOB_KINDS = in_every_language(JOB_KINDS)
 _IN_LISTS = in_every_language(("prog", "row", "widget-bar"))
 #: These stay the same while a job only makes progress.
-_BY_VERSION = frozenset(("row", "attempts", "facts", "outcome"))
+_BY_VERSION = frozenset(("row", "attempts", "facts", "outcome", "kept"))
 
 
 class Fragments:
@@ -163,6 +163,9 @@ class Fragments:
                 return self._renderer.facts(job, look, oob=True)
             case "outcome":
                 return self._renderer.outcome(job, look, oob=True)
+            case "kept":
+                until = await self._reader.result_until(job.id)
+                return self._renderer.kept(job, until, look, oob=True)
             case "artefacts":
                 made = await self._reader.artefacts(job.id) if job.artefacts else []
                 return self._renderer.artefacts(job, made, look, oob=True)
@@ -228,8 +231,11 @@ def _pairs(text: str) -> dict[str, Any]:
 
 
 async def tabs_of(reader: Reader, query: Query, position: int, window: str = "") -> Tabs:
-    """State tabs with counts under the other filters. A search can't be counted, a time can."""
+    """State tabs with counts under the other filters. A search can't be counted, a time can, and so can a tag that few
+    jobs have."""
     search = query.search
+    if query.tag is not None:
+        return Tabs(query, await reader.tag_counts(query), position, window)
     if search.is_scan:
         return Tabs(query, None, position, window)
     span = search.span(await reader.now_ms()) if search.needs_clock else FOREVER

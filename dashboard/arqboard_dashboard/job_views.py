@@ -154,7 +154,7 @@ class JobPage:
     job: Job
     marks: str
     attempts: list[Attempt]
-    result_left_ms: int | None
+    result_until: int | None
     artefacts: list[Artefact]
     log: LogView
     failed: FailedChunks

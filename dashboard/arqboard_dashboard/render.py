@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from aiohttp import web
 
 Kind = Literal[
-    "row", "prog", "hero", "chunks", "attempts", "facts", "outcome", "artefacts", "log", "widget-bar", "widget-steps",
-    "widget-outcome",
+    "row", "prog", "hero", "chunks", "attempts", "facts", "outcome", "kept", "artefacts", "log", "widget-bar",
+    "widget-steps", "widget-outcome",
 ]  # fmt: skip
 #: Bars in other people's pages: each amount of what is shown is a fragment of its own, which all its readers share.
 WIDGETS: tuple[Kind, ...] = ("widget-bar", "widget-steps", "widget-outcome")
@@ -71,6 +71,10 @@ class Renderer:
     def outcome(self, job: Job, look: Look, *, oob: bool = False) -> str:
         """Result or last error with its traceback. Key `outcome:<id>`, version `job.version`."""
         return self._render("outcome", look, oob, job=job)
+
+    def kept(self, job: Job, until: int | None, look: Look, *, oob: bool = False) -> str:
+        """Until when arq has the result. Key `kept:<id>`, version `job.version`."""
+        return self._render("kept", look, oob, job=job, until=until)
 
     def artefacts(self, job: Job, artefacts: Sequence[Artefact], look: Look, *, oob: bool = False) -> str:
         """What the job made; an empty hidden root where it made nothing. Version `job.position`."""

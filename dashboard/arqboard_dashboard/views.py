@@ -108,7 +108,7 @@ class Tabs:
 
     query: Query
     counts: dict[State, int] | None
-    """None where a search is on, which no count knows of"""
+    """None where a search is on, which no count knows of, or a tag that many jobs have"""
     version: int
     window: str = ""
     """of the page that they are on, kept in their links"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Literal
 
 import pytest
@@ -185,10 +186,26 @@ async def test_a_running_job_says_where_it_waits(page: Page, site: Site) -> None
     shown = page.locator("#stack-shown")
     await expect(shown).to_contain_text("await asyncio.Event().wait()")
     await expect(shown).to_contain_text("Stage.stay")
+    await expect(page.locator("#announce")).to_contain_text("It waits in")
+    await expect(page.locator("[aria-live=polite]:not(dialog *), [role=status]:not(dialog *)")).to_have_count(1)
     await page.get_by_role("button", name="Abort").click()
     await agree(page, "Abort stay")
     await expect(page.locator("[data-live^='hero:']")).to_have_attribute("data-state", "aborted")
     await expect(page.locator("#stack")).to_be_hidden()
+
+
+async def test_until_when_arq_keeps_the_result_is_said_as_soon_as_there_is_one(page: Page, site: Site) -> None:
+    job_id = await site.submit("stepwise", total=2)
+    await site.in_state(job_id, State.RUNNING)
+    await go_live(page, site.url(f"/jobs/{job_id}"))
+    await expect(page.locator(".kept")).to_be_hidden()
+
+    site.stage.steps.put_nowait(2)
+
+    await expect(page.locator(".kept")).to_contain_text("arq keeps the result until")
+    until = await page.locator(".kept time").get_attribute("datetime")
+    left = datetime.fromisoformat(until or "").timestamp() * 1000 - await site.reader.now_ms()
+    assert abs(left - await site.redis.pttl(f"arq:result:{job_id}")) < 1000
 
 
 async def test_when_no_worker_answers_the_page_says_so(page: Page, site: Site) -> None:
@@ -199,6 +216,7 @@ async def test_when_no_worker_answers_the_page_says_so(page: Page, site: Site) -
     await site.redis.hset(site.commands.keys.job(job_id), "worker", f"{worker}-gone")
     await page.get_by_role("link", name="Ask").click()
     await expect(page.locator("#stack-shown")).to_contain_text("No worker answered")
+    await expect(page.locator("#announce")).to_contain_text("No worker answered")
     await site.redis.hset(site.commands.keys.job(job_id), "worker", worker)
     await site.commands.abort(job_id)
 

@@ -61,6 +61,11 @@ async def test_jobs_of_a_tag_come_into_its_list_by_themselves(page: Page, site: 
 
     await expect(page.locator(".joblist .job")).to_have_count(2)
     await expect(page.locator("#job-second .jtag")).to_have_text(["import", "+3"])
+    await expect(page.locator("#tabs .tab", has_text="Queued").locator(".ct")).to_have_text("2")
+
+    await site.commands.abort("first")
+    await expect(page.locator("#tabs .tab", has_text="Aborted").locator(".ct")).to_have_text("1")
+    await expect(page.locator("#tabs .tab", has_text="All").locator(".ct")).to_have_text("2")
 
 
 async def test_tags_are_suggested_and_chosen_by_keys(page: Page, site: Site) -> None:

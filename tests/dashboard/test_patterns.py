@@ -26,6 +26,7 @@ ELSEWHERE = {
     "worker_summary": "over the list", "raw_card": "opens the raw record", "stack_card": "opens the stack",
     "new_code": "the form", "row_unreadable": "the list", "log_older": "the log",
     "widget": "a page of its own, in pages of others",
+    "kept": "one line under the cards of a job",
     "share_card": "how a bar gets there; tests/browser/test_widget.py looks at it",
 }  # fmt: skip
 AWAY = "redis://127.0.0.1:1/0"

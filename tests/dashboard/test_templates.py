@@ -20,7 +20,7 @@ GIVEN = {
     "prefix", "name", "notes", "state", "message", "is_bad", "lines", "artefacts", "place", "groups",
     "offer", "recent", "position", "fields",
     "queue", "worker", "worker_id", "schedule", "charts", "functions", "workers", "limit", "part", "slim", "ticks",
-    "failed", "children", "node", "frames", "show",
+    "failed", "children", "node", "frames", "show", "until",
     "trend", "chart", "options", "told", "bulks",
 }  # fmt: skip
 

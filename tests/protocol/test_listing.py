@@ -174,3 +174,30 @@ async def test_a_failed_job_is_where_it_failed(commands: Commands, reader: Reade
     at = await reader.scores(Query(State.FAILED), [first, second, "nobody"])
     assert at[2] is None
     assert all(score is not None for score in at[:2])
+
+
+async def test_the_jobs_of_a_tag_are_counted_by_state_under_the_other_filters(
+    commands: Commands, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing_module, "BATCH", 2)
+    for n in range(5):
+        await commands.submit(Submission("mail" if n else "resize", QUEUE, b"p", job_id=f"j{n}", tags=("import",)))
+    await commands.submit(Submission("mail", QUEUE, b"p", job_id="untagged"))
+    await commands.abort("j1")
+
+    counts = await reader.tag_counts(Query(q="tag:import", state=State.ABORTED))
+    assert counts == {**dict.fromkeys(State, 0), State.QUEUED: 4, State.ABORTED: 1}
+    counts = await reader.tag_counts(Query(q="tag:import", function="mail"))
+    assert counts == {**dict.fromkeys(State, 0), State.QUEUED: 3, State.ABORTED: 1}
+    counts = await reader.tag_counts(Query(q="tag:import j4"))
+    assert counts == {**dict.fromkeys(State, 0), State.QUEUED: 1}
+
+
+async def test_what_too_many_jobs_have_is_not_counted(
+    commands: Commands, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing_module, "MAX_COUNTED", 3)
+    for n in range(4):
+        await commands.submit(Submission("mail", QUEUE, b"p", job_id=f"j{n}", tags=("import",)))
+
+    assert await reader.tag_counts(Query(q="tag:import")) is None

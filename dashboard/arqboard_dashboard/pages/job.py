@@ -24,14 +24,14 @@ __all__ = ["METERS", "id_of", "job", "readable"]
 async def job(request: web.Request) -> web.Response:
     reader, query, job_id = request.app[READER], request.query, id_of(request)
     show = choice_of(query, "show", Shown)
-    found, marks, left, artefacts, log, children = await asyncio.gather(
-        readable(reader, job_id), reader.chunk_marks(job_id), reader.result_left_ms(job_id),
+    found, marks, until, artefacts, log, children = await asyncio.gather(
+        readable(reader, job_id), reader.chunk_marks(job_id), reader.result_until(job_id),
         reader.artefacts(job_id), log_view(reader, job_id, query), children_of(request.app, job_id),
     )  # fmt: skip
     attempts, failed, chunk = await asyncio.gather(
         reader.attempts(found), failed_of(reader, found, marks), chunk_of(reader, found, text_of(query, "chunk"))
     )
-    view = JobPage(found, marks, attempts, left, artefacts, log, failed, children, show, chunk)
+    view = JobPage(found, marks, attempts, until, artefacts, log, failed, children, show, chunk)
     return await page(request, "pages/job.html", view, active="jobs", title=f"{found.function} · {found.id}"[:120])
 
 

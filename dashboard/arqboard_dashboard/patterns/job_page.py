@@ -58,7 +58,7 @@ _ALL_OUTCOMES = [
 def _page(job: Job, **changes: Any) -> dict[str, Any]:
     """What the parts of a job's page receive."""
     page = JobPage(
-        job=job, marks="", attempts=[], result_left_ms=None, artefacts=[], log=_EMPTY_LOG, failed=FailedChunks([], 0),
+        job=job, marks="", attempts=[], result_until=None, artefacts=[], log=_EMPTY_LOG, failed=FailedChunks([], 0),
         children=Children([], [], 0),
     )  # fmt: skip
     return {"job": job, "view": replace(page, **changes)}

@@ -18,6 +18,8 @@ from .scripts import register
 MAX_PAGE = 200
 #: So many records are looked at for one page of a search, and so many in one call of Redis.
 MAX_LOOKED, BATCH = 5000, 250
+#: Jobs with one tag are counted by state up to here: no index has these numbers, so the records are looked at.
+MAX_COUNTED = 1000
 FOREVER = (float("-inf"), float("inf"))
 
 
@@ -171,6 +173,22 @@ class ListReader(InsideReader):
         for state in State:
             _count(pipe, self.keys.jobs(state, queue, function), span)
         return dict(zip(State, await pipe.execute(), strict=True))
+
+    async def tag_counts(self, query: Query) -> dict[State, int] | None:
+        """The same of the jobs with its tag, under all its filters but the state. None where more than MAX_COUNTED
+        have the tag."""
+        wanted = replace(query, state=None, after=None, before=None)
+        now = await self._moment(wanted)
+        entries, total = await self._entries_of(self._walk(wanted, now), MAX_COUNTED)
+        if total > MAX_COUNTED:
+            return None
+        found = dict.fromkeys(State, 0)
+        for first in range(0, len(entries), BATCH):
+            ids = [entry.job_id for entry in entries[first : first + BATCH]]
+            for row in await self._rows(ids, wanted.search.fields):
+                if isinstance(row, Job) and wanted.matches(row, now):
+                    found[row.state] += 1
+        return found
 
     def _walk(self, query: Query, now: int, *, is_back: bool = False) -> Walk:
         place = query.before if is_back else query.after

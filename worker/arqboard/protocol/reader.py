@@ -271,10 +271,13 @@ class Reader(ListReader):
         """Say that somebody looks: workers report progress at full rate for the next 10 seconds."""
         await self._redis.set(self.keys.viewers, 1, ex=10)
 
-    async def result_left_ms(self, job_id: str) -> int | None:
-        """How long arq keeps the result, in ms. None where there is none; -1 for ever."""
-        left = await self._redis.pttl(ArqKeys.result(job_id))
-        return None if left == -2 else int(left)
+    async def result_until(self, job_id: str) -> int | None:
+        """When (ms since 1970) arq's result goes. None where there is none, and where it is kept for ever."""
+        async with self._redis.pipeline(transaction=True) as pipe:  # both at one moment, so it is the same each time
+            pipe.time()
+            pipe.pttl(ArqKeys.result(job_id))
+            (seconds, micros), left = await pipe.execute()
+        return seconds * 1000 + micros // 1000 + int(left) if left >= 0 else None
 
 
 def _since(held: dict[bytes, bytes], kind: str) -> dict[str, int]:
