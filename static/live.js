@@ -4,6 +4,7 @@
   'use strict';
   const { all, pill } = arqboard;
   const SILENCE_MS = 40000;   // the server says something every 15 s
+  const SLOW_MS = 1000;       // an answer that took longer has missed something
   const ROOM = 16000;         // bytes for what is shown: a message may have 16 KB
   const page = { socket: null, element: null, shown: '', heard: 0, fresh: 0, epoch: null, away: 0, timer: 0, ended: '' };
   let held = null;            // ids of what has changed while the page is paused
@@ -100,6 +101,7 @@
       hear[m.t]?.(m);
       acknowledge(m);
     },
+    htmx_before_request(_, { ctx }) { ctx.asked = Date.now(); },
     // A frame may have taken away what an answer is for. Then htmx would drop all of it, also the note with Undo.
     htmx_after_request(_, { ctx }) {
       if (ctx.target?.isConnected === false) Object.assign(ctx, { target: document.body, swap: 'none' });
@@ -108,8 +110,8 @@
     htmx_before_swap(_, { ctx, tasks }) {
       if (isRefresh(ctx) && !tasks.some(task => task.fragment.childElementCount)) return false;
       if (!ctx?.response) for (const task of tasks.filter(isOfBefore)) tasks.splice(tasks.indexOf(task), 1);
-      // An answer may be older than what was pushed meanwhile, so the server is told once more what is shown.
-      if (ctx?.response && tasks.some(task => task.fragment.querySelector('[data-live]'))) page.shown = '';
+      // One that was long on its way may be older than what was pushed meanwhile: the server is asked what is true.
+      if (Date.now() - ctx?.asked > SLOW_MS && tasks.some(task => task.fragment.querySelector('[data-live]'))) page.shown = '';
       document.dispatchEvent(new CustomEvent('live:swapping'));
     },
     htmx_after_swap() {
