@@ -91,8 +91,10 @@ async def walking(browser: Browser, url: str, looks: Looks = LOOKS) -> AsyncGene
     """A walk over the pages of a site; fails at its end with all that was found on the way."""
     context = await browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
     walk = Walk(await context.new_page(), url.rstrip("/"), looks)
-    yield walk
-    await context.close()
+    try:
+        yield walk
+    finally:
+        await context.close()
     wrong = {name: problems for name, problems in walk.found.items() if problems}
     if wrong:
         pytest.fail(pformat(wrong, width=200), pytrace=False)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, CDPSession, Page, expect
 from waiting import eventually
 
 from arqboard.protocol import State
@@ -311,15 +311,14 @@ async def five_hundred_a_second(site: Site, running: list[list[str]], enough: as
     return done
 
 
-#: What a page has to bear: its longest task, how long it was in such, and how often it painted between changes.
+#: What a page has to bear: its longest task, and how often it painted between changes.
 BURDEN = """() => {
     const it = window.__burden = {
-        task_ms: 0, busy_ms: 0, since: performance.now(), frames: 0, swaps: 0, most_swaps_in_a_frame: 0,
+        task_ms: 0, since: performance.now(), frames: 0, swaps: 0, most_swaps_in_a_frame: 0,
     };
     let here = 0;
     new PerformanceObserver(list => list.getEntries().forEach(task => {
         it.task_ms = Math.max(it.task_ms, Math.round(task.duration));
-        it.busy_ms += task.duration;
     })).observe({type: 'longtask'});
     document.addEventListener('live:swapped', () => {
         it.swaps++;
@@ -347,6 +346,12 @@ async def select_and_read(page: Page) -> float:
     return place
 
 
+async def busy_ms(cdp: CDPSession) -> float:
+    """The processor's time that the page's thread has had: what else this machine does is not counted."""
+    metrics = (await cdp.send("Performance.getMetrics"))["metrics"]
+    return 1000 * float(next(metric["value"] for metric in metrics if metric["name"] == "TaskDuration"))
+
+
 async def test_two_hundred_rows_at_five_hundred_changes_a_second_leave_you_alone(
     page: Page, site: Site, record_property: Callable[[str, object], None]
 ) -> None:
@@ -354,6 +359,8 @@ async def test_two_hundred_rows_at_five_hundred_changes_a_second_leave_you_alone
     await go_live(page, site.url("/jobs?limit=200"))
     await expect(page.locator(".joblist .job[data-state=running]")).to_have_count(200)
     await page.click(".chart-data summary")
+    cdp = await page.context.new_cdp_session(page)
+    await cdp.send("Performance.enable", {"timeDomain": "threadTicks"})
     await page.evaluate(BURDEN)
     enough = asyncio.Event()
     changing = asyncio.create_task(five_hundred_a_second(site, running, enough))
@@ -382,8 +389,9 @@ async def test_two_hundred_rows_at_five_hundred_changes_a_second_leave_you_alone
     await eventually(is_true)
     assert {job.progress.done for job in await site.reader.many([job_id for job_id, _ in running])} == {done}  # type: ignore[union-attr]
     burden = await page.evaluate("({...__burden, ms: performance.now() - __burden.since})")
+    burden["busy_ms"] = await busy_ms(cdp)
     record_property("burden", burden)
-    assert burden["busy_ms"] < burden["ms"] * 3 / 4  # it was all of it while each change laid the page out 200 times
+    assert burden["busy_ms"] < burden["ms"] / 2  # it was all of it while each change laid the page out 200 times
     assert burden["most_swaps_in_a_frame"] <= 4  # two frames of the server may be on their way, and two answers
     await page.press(FIELD, "Enter")  # and it still does what it is told
     await eventually(lambda: asked(page) == {"function": "bulk", "queue": "lonely", "limit": "200"})
