@@ -8,7 +8,7 @@ import json
 import logging
 import re
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -350,7 +350,9 @@ async def test_with_the_oldest_first_it_is_new_below(page: Page, commands: Comma
     await eventually(lambda: [event["n"] for event in page.of("event")] == [2])
 
 
-async def test_tabs_tiles_and_sidebar_follow_and_keep_still(page: Page, commands: Commands) -> None:
+async def test_tabs_tiles_and_sidebar_follow_and_keep_still(
+    page: Page, commands: Commands, redis: Redis, keys: Keys
+) -> None:
     await page.watch({"tabs:queue=arq%3Aqueue": 99, "kpis": 0, "side": 0})
     await eventually(page.saw('data-live="tabs:queue=arq%3Aqueue"', 'data-live="kpis"', 'data-live="side"'))
     await page.forget()
@@ -359,9 +361,20 @@ async def test_tabs_tiles_and_sidebar_follow_and_keep_still(page: Page, commands
     await eventually(lambda: re.search(r"Queued<span class=\"ct\">7<", page.html))
 
     await asyncio.sleep(feed_module.SETTLE_SECONDS)
+    await beat(redis, keys)  # it stays alive meanwhile
     await page.forget()
     await asyncio.sleep(1.5)
-    assert "tabs" not in page.html
+    assert "tabs" not in page.html and 'data-live="side"' not in page.html
+
+
+async def test_a_part_that_can_not_be_made_keeps_no_other_from_coming(
+    page: Page, caplog: pytest.LogCaptureFixture
+) -> None:
+    await page.watch({"queues": 0, "side": 0})  # this application has nothing that the first is made of
+
+    await eventually(page.saw('data-live="side"'))
+    assert 'data-live="queues"' not in page.html
+    assert "The feed has met KeyError" in caplog.text
 
 
 async def test_a_part_that_is_read_seldom_is_read_after_the_last_change_too(
@@ -464,6 +477,44 @@ async def test_other_data_void_all_versions_and_everything_is_read_anew(
     assert page.of("ready")[-1]["epoch"] not in before[2:].decode()
 
 
+async def test_older_data_under_the_same_name_void_all_versions_too(
+    page: Page, commands: Commands, redis: Redis, keys: Keys
+) -> None:
+    """A Redis that was brought back from a copy counts again from where that was made."""
+    await submit(commands, "j1", "j2")
+    await page.show(row_j1=0)
+    await eventually(page.saw('id="job-j1"'))
+    before = page.feed.ready_frame()
+    await page.forget()
+
+    await redis.set(keys.position, 1)
+
+    await eventually(lambda: page.of("ready"))
+    assert page.feed.ready_frame() != before
+    await eventually(page.saw('id="job-j1"'))
+
+
+async def test_what_was_read_while_the_data_became_others_is_read_again(
+    page: Page, commands: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await submit(commands, "j1")
+    feed, generations = page.feed, list[int]()
+    fetch = feed._fetch
+
+    async def slow_fetch(keys: Sequence[str]) -> Any:
+        found = await fetch(keys)
+        generations.append(feed._generation)
+        if len(generations) == 1:
+            feed._generation += 1
+        return found
+
+    monkeypatch.setattr(feed, "_fetch", slow_fetch)
+    await page.show(row_j1=0)
+
+    assert len(generations) == 2
+    await eventually(page.saw('id="job-j1"'))
+
+
 async def test_workers_are_told_that_somebody_looks_only_while_somebody_does(
     feed: Feed, hub: Hub, redis: Redis, keys: Keys, reader: Reader
 ) -> None:
@@ -555,6 +606,7 @@ async def test_redis_may_go_away_and_come_back(tmp_path: Path, renderer: Countin
     await beat(redis, Keys())
     await claim(commands)
     await eventually(page.saw("Running"))
+    assert feed._backoff == 0, "it waits no longer than before"
 
     await feed.stop()
     await redis.aclose()
