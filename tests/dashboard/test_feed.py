@@ -477,6 +477,23 @@ async def test_other_data_void_all_versions_and_everything_is_read_anew(
     assert page.of("ready")[-1]["epoch"] not in before[2:].decode()
 
 
+async def test_a_redis_that_takes_no_writes_can_still_be_looked_at(
+    page: Page, commands: Commands, redis: Redis
+) -> None:
+    await submit(commands, "j1")
+    await commands.submit(Submission(function="resize", queue=QUEUE, payload=b"p", job_id="late", defer_ms=500))
+    await redis.config_set("min-replicas-to-write", 1)  # so nobody can say that the second one is due
+    try:
+        await page.show(row_j1=0)
+        await eventually(page.saw("Queued"))
+        looked = page.feed.last_look
+        await eventually(lambda: page.feed.last_look > looked + 2)
+    finally:
+        await redis.config_set("min-replicas-to-write", 0)
+
+    assert page.of("store") == [], "it has never been away"
+
+
 async def test_older_data_under_the_same_name_void_all_versions_too(
     page: Page, commands: Commands, redis: Redis, keys: Keys
 ) -> None:
