@@ -341,6 +341,17 @@ async def test_a_job_that_came_while_nobody_looked_is_new_to_a_page_from_before_
     await eventually(lambda: [event["n"] for event in late.of("event")] == [1])
 
 
+async def test_what_has_moved_up_from_the_next_page_is_not_counted_as_new(page: Page, commands: Commands) -> None:
+    await submit(commands, "a", "b", "c", "d")
+    shown = {"list:limit=3": 1, "row:d": 1, "row:c": 1, "row:b": 1}
+    await page.watch(shown)
+    assert page.feed.behind(shown) == {}
+
+    await commands.discard("c")
+
+    await eventually(lambda: page.feed.behind(shown) == {"list:limit=3": 0})
+
+
 async def test_with_the_oldest_first_it_is_new_below(page: Page, commands: Commands) -> None:
     await submit(commands, "j1", "j2", "j3")
 
