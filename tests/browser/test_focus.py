@@ -8,7 +8,8 @@ import pytest
 import pytest_asyncio
 from bulks import failed
 from floor_data import QUEUE, definition
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Locator, Page, Request, expect
+from waiting import eventually
 
 from arqboard.protocol import Query, State
 from arqboard.protocol.acting import Action, Wish
@@ -18,6 +19,7 @@ from arqboard.protocol.schedules import Schedules
 
 from .conftest import Site, go_live
 
+UNDER_WAY: set[Request] = set()
 TWO_FRAMES = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.usefixtures("at_once")]
 
@@ -40,6 +42,22 @@ async def strike(page: Page, target: Locator, key: str = "Enter") -> None:
     await page.keyboard.press(key)
 
 
+@pytest_asyncio.fixture(loop_scope="session", autouse=True)
+async def under_way(page: Page) -> None:
+    """Posts without an answer so far."""
+    UNDER_WAY.clear()
+    page.on("request", lambda request: UNDER_WAY.add(request) if request.method == "POST" else None)
+    for end in ("requestfinished", "requestfailed"):
+        page.on(end, lambda request: UNDER_WAY.discard(request))
+
+
+async def press_again(page: Page, key: str) -> None:
+    """The same place again. A push may have changed it before the answer came; until then it takes no post."""
+    await eventually(lambda: not UNDER_WAY)
+    await page.evaluate(TWO_FRAMES)
+    await page.keyboard.press(key)
+
+
 async def answer(page: Page, *keys: str) -> None:
     """What is asked is answered by keys."""
     await expect(page.locator("#ask")).to_be_visible()
@@ -56,7 +74,7 @@ async def test_pause_becomes_resume_and_keeps_the_focus(page: Page, site: Site) 
     await go_live(page, site.url("/queues"))
     await strike(page, button(page, f"Pause {QUEUE}"))
     await expect(button(page, f"Resume {QUEUE}")).to_be_focused()
-    await page.keyboard.press("Space")
+    await press_again(page, "Space")
     await expect(button(page, f"Pause {QUEUE}")).to_be_focused()
 
 
@@ -65,7 +83,7 @@ async def test_on_a_queues_page_both_kinds_of_pause_keep_the_focus(page: Page, s
     for name in (QUEUE, "typed"):
         await strike(page, button(page, f"Pause {name}"))
         await expect(button(page, f"Resume {name}")).to_be_focused()
-        await page.keyboard.press("Enter")
+        await press_again(page, "Enter")
         await expect(button(page, f"Pause {name}")).to_be_focused()
 
 
@@ -78,11 +96,11 @@ async def test_a_worker_is_drained_after_a_yes_and_resumed(page: Page, site: Sit
     await expect(page.locator("#ask-what")).to_have_text(f"Drain worker {worker}?")
     await answer(page, "Escape")
     await expect(drain).to_be_focused()
-    await page.keyboard.press("Enter")
+    await press_again(page, "Enter")
     await answer(page, "Enter")
     await expect(resume).to_be_focused()
     assert [info.draining for info in await site.reader.workers()] == [True]
-    await page.keyboard.press("Enter")
+    await press_again(page, "Enter")
     await expect(drain).to_be_focused()
 
 
@@ -94,7 +112,7 @@ async def test_a_schedule_is_run_paused_and_resumed_in_its_row(page: Page, site:
     await expect(run).to_be_focused()
     await strike(page, button(page, "Pause clean-up"))
     await expect(button(page, "Resume clean-up")).to_be_focused()
-    await page.keyboard.press("Enter")
+    await press_again(page, "Enter")
     await expect(button(page, "Pause clean-up")).to_be_focused()
 
 
@@ -138,7 +156,7 @@ async def test_the_next_row_then_the_one_before_then_the_heading(page: Page, sit
     await strike(page, button(page, "Delete clean-up"))
     await answer(page, "Enter")  # on No
     await expect(button(page, "Delete clean-up")).to_be_focused()
-    await page.keyboard.press("Enter")
+    await press_again(page, "Enter")
     await answer(page, "Tab", "Enter")
     await expect(page.locator("main .empty")).to_be_visible()
     await expect(page.locator("main :is(h1, h2):focus")).to_have_count(1)
@@ -179,7 +197,7 @@ async def test_a_group_of_failures_is_retried_and_the_focus_is_not_lost(page: Pa
     await strike(page, button(page, "Retry 1 job"))
     await answer(page, "Escape")
     await expect(button(page, "Retry 1 job")).to_be_focused()
-    await page.keyboard.press("Enter")
+    await press_again(page, "Enter")
     await answer(page, "Enter")
     await expect(page.locator("#failures")).to_contain_text("Nothing has failed")
     await expect(page.locator("main:focus, main :focus")).to_have_count(1)
@@ -245,7 +263,7 @@ async def test_a_stopped_bulk_job_leaves_the_focus_on_the_page(page: Page, site:
     await strike(page, button(page.locator("#bulks"), "Stop"))
     await answer(page, "Escape")
     await expect(button(page.locator("#bulks"), "Stop")).to_be_focused()
-    await page.keyboard.press("Enter")
+    await press_again(page, "Enter")
     await answer(page, "Tab", "Enter")
     await expect(page.locator("#bulks")).to_be_hidden()
     await expect(page.locator("main:focus, main :focus")).to_have_count(1)

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Generator
 from contextlib import contextmanager
 from importlib import import_module
+from random import SystemRandom
 from typing import Any
 
 #: Names a server instead. Its database is emptied before each test, so it has to be one for tests.
@@ -24,10 +25,19 @@ def embedded_server() -> Generator[str]:
         yield f"redis://127.0.0.1:{running.port}/0"
 
 
+#: Below those from which the system takes one for each connection, so nothing takes one between choice and use.
+_PORTS = range(20_000, 32_000)
+
+
 def free_port() -> int:
-    """A port of 127.0.0.1, from the system: test runs that start at once get different ones."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
+    """A port of 127.0.0.1 that is free. By chance, so test runs that start at once get different ones."""
+    for port in SystemRandom().sample(_PORTS, 100):
+        try:
+            with socket.create_server(("127.0.0.1", port)):
+                return port
+        except OSError:
+            continue
+    raise RuntimeError(f"A hundred ports of 127.0.0.1 between {_PORTS.start} and {_PORTS.stop} are taken.")
 
 
 def _valkey() -> Any:
