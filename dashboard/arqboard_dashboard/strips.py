@@ -92,8 +92,10 @@ def flow_top(buckets: Iterable[ChartBucket]) -> int:
 
 
 def wait_top(buckets: Iterable[ChartBucket]) -> float:
-    """The wait (ms) that is as high as the chart. Percentiles are powers of two, so this is one too."""
-    return max((bucket.wait_p95 or 0.0 for bucket in buckets), default=0.0) or 1024.0
+    """The wait (ms) that is as high as the chart. Percentiles are powers of two, so this is one too; and half of it,
+    which stands beside the chart, is a whole number of milliseconds."""
+    longest = max((bucket.wait_p95 or 0.0 for bucket in buckets), default=0.0)
+    return max(2.0, longest) if longest else 1024.0
 
 
 def _bar(n: int, bucket: ChartBucket, top: int, is_open: bool) -> list[str]:

@@ -14,7 +14,8 @@ from arqboard.protocol.queues import QueueCounts
 from arqboard_dashboard.appkeys import QUEUE_BOARD
 from arqboard_dashboard.fragments import METERS_OF_PAGES
 from arqboard_dashboard.queue_history import QueueHistory
-from arqboard_dashboard.queue_views import STUCK_MS, QueueRow
+from arqboard_dashboard.queue_views import STUCK_MS, ChartBucket, QueueRow
+from arqboard_dashboard.strips import wait_top
 
 MINUTE = 60_000
 NOW = 29_000_000 * MINUTE + MINUTE // 2
@@ -263,3 +264,8 @@ async def test_the_list_has_another_mark_when_a_queue_comes(client: Client, comm
     assert (await client.app[QUEUE_BOARD].again()).members == before
     await submit(commands, "c", queue="other")
     assert (await client.app[QUEUE_BOARD].again()).members != before
+
+
+@pytest.mark.parametrize(("waits", "top"), [((), 1024), ((10,), 2), ((0, 10), 2), ((0, 0, 10), 4)])
+def test_half_of_the_scale_of_waits_is_a_whole_number(waits: tuple[int, ...], top: float) -> None:
+    assert wait_top([ChartBucket(0, QueueCounts(wait=waits))]) == top
