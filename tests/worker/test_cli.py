@@ -19,6 +19,7 @@ from waiting import eventually
 PROJECT = """
 import asyncio
 from arq.connections import RedisSettings
+from arqboard import every
 
 async def double(ctx, number: int) -> int:
     return 2 * number
@@ -41,6 +42,32 @@ class Empty:
 
 class Nowhere(Base):
     redis_settings = RedisSettings(port=1, conn_retries=0)
+
+class Typo(Base):
+    arqboard = {{"leese": 3}}
+
+class Hasty(Base):
+    arqboard = {{"lease": "soon"}}
+
+class Loud(Base):
+    arqboard = {{"log_level": "LOUD"}}
+
+class Slow(Base):
+    arqboard = {{"lease": 2, "heartbeat": 2}}
+
+class Twice(Base):
+    schedules = [every(60, double, name="a"), every(30, double, name="a")]
+
+class Elsewhere(Base):
+    functions = ["no.such.module.task"]
+"""
+
+CLOCK = """
+from arqboard import crontab
+from worker import Base, double
+
+class WorkerSettings(Base):
+    schedules = [crontab("61 * * * *", double)]
 """
 
 
@@ -68,6 +95,7 @@ async def pool(redis_url: str, redis: object) -> AsyncIterator[ArqRedis]:
 async def start(tmp_path: Path, redis_url: str) -> AsyncIterator[Start]:
     """Starts the command in a project's folder, and kills what is left of it at the end."""
     (tmp_path / "worker.py").write_text(PROJECT.format(url=redis_url))
+    (tmp_path / "clock.py").write_text(CLOCK)
     async with AsyncExitStack() as ends:
 
         async def start(*arguments: str) -> asyncio.subprocess.Process:
@@ -140,6 +168,13 @@ async def test_check_says_whether_a_worker_lives(start: Start, run: Run, pool: A
         ("worker.PROJECT_OF_NOBODY", "does not define"),
         ("worker.double", "a class or a dict"),
         ("worker.Nowhere", "can't be reached"),
+        ("worker.Typo", 'There is no setting "leese"; there are prefix, lease'),
+        ("worker.Hasty", 'The setting "lease" (ARQBOARD_LEASE): has to be a valid number'),
+        ("worker.Loud", "log_level is 'LOUD'; it can be"),
+        ("worker.Slow", "a lease has to outlive two lost heartbeats"),
+        ("worker.Twice", 'Two schedules are called "a"'),
+        ("worker.Elsewhere", "No module named 'no'"),
+        ("clock.WorkerSettings", 'The crontab "61 * * * *" can\'t be read: bad minute'),
     ],
 )
 async def test_what_is_wrong_is_said_in_one_sentence(run: Run, settings: str, said: str) -> None:

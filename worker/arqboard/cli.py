@@ -14,10 +14,14 @@ from arq.connections import RedisSettings
 from arq.logs import default_log_config
 from arq.utils import import_string
 from arq.worker import async_check_health
+from pydantic import ValidationError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from .running import get_kwargs, run_worker
+from .protocol.errors import ArqboardError, BadSchedule
+from .running import create_worker, get_kwargs
+from .settings import ToolkitSettings, sentence
+from .worker import Worker
 
 Settings = type[Any] | dict[str, Any]
 
@@ -49,7 +53,7 @@ def find(path: str) -> Any:
     """What an import path names. Raises ClickException where there is no such thing."""
     try:
         return import_string(path)
-    except ImportError as error:
+    except (ImportError, ArqboardError) as error:
         raise click.ClickException(f"{path} can't be imported: {error}") from error
 
 
@@ -71,9 +75,24 @@ def refuse_empty(settings: Any) -> None:
         )
 
 
-def run(settings: Settings, burst: bool | None) -> None:
+def made(settings: Settings, burst: bool | None) -> Worker:
+    """The worker. Raises ClickException where the settings make no sense."""
     try:
-        run_worker(settings, **({} if burst is None else {"burst": burst}))
+        return create_worker(settings, **({} if burst is None else {"burst": burst}))
+    except ValidationError as error:
+        if error.title != ToolkitSettings.__name__:
+            raise
+        raise click.ClickException(" ".join(map(sentence, error.errors()))) from error
+    except (ImportError, ArqboardError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def run(settings: Settings, burst: bool | None) -> None:
+    worker = made(settings, burst)
+    try:
+        worker.run()
+    except BadSchedule as error:
+        raise click.ClickException(str(error)) from error
     except (RedisConnectionError, RedisTimeoutError) as error:
         raise unreachable(settings, error) from error
 

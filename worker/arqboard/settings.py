@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 
 class ToolkitSettings(BaseSettings):
@@ -71,3 +74,16 @@ class ToolkitSettings(BaseSettings):
     @property
     def keep_jobs_ms(self) -> int:
         return int(self.keep_jobs_for * 1000)
+
+
+def sentence(problem: ErrorDetails) -> str:
+    """What is wrong with a setting, under both of its names."""
+    text = problem["msg"].removeprefix("Value error, ")
+    if not problem["loc"]:
+        return f"The settings of the toolkit make no sense: {text}."
+    name = str(problem["loc"][0])
+    if problem["type"] == "extra_forbidden":
+        return f'There is no setting "{name}"; there are {", ".join(ToolkitSettings.model_fields)}.'
+    if not text.startswith(name):
+        text = f"has to be {text.removeprefix('Input should be ').removeprefix('Value should have ')}"
+    return f'The setting "{name}" (ARQBOARD_{name.upper()}): {text}.'
