@@ -14,6 +14,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from yarl import URL
 
+from arqboard.demo.export_csv import export_csv
 from arqboard.testing import Kit, kit
 
 SHOP = Path(__file__).parents[2] / "examples" / "shop"
@@ -105,7 +106,15 @@ async def test_the_page_of_a_task_has_its_bar(shop: Shop) -> None:
 
 
 async def test_an_unknown_task_is_not_found_in_words(shop: Shop) -> None:
-    assert "No job" in (await shop.task("/tasks/nothing", 404))["error"]
+    assert (await shop.task("/tasks/nothing", 404))["error"] == "There is no such task."
+
+
+async def test_other_jobs_of_the_board_are_no_customers_business(shop: Shop) -> None:
+    other = await export_csv.submit()
+    assert (await other.info()).function == "export_csv"
+
+    await shop.task(f"/tasks/{other.id}", 404)
+    await shop.task(f"/tasks/{other.id}/watch", 404)
 
 
 @pytest.mark.parametrize(
