@@ -86,7 +86,7 @@ def time_of(text: str, name: str = "at") -> int:
 
 def not_among(text: str, name: str, choices: Iterable[object]) -> str:
     """That this is none of the words that a parameter can be."""
-    wrong = gettext('"%(text)s" is not a %(name)s; there are %(names)s')
+    wrong = gettext('%(name)s can\'t be "%(text)s"; there are %(names)s')
     return wrong % {"text": text[:60], "name": name, "names": ", ".join(map(str, choices))}
 
 

@@ -95,7 +95,7 @@ async def test_a_priority_is_given_to_those_that_wait(client: Client, commands: 
         ({"action": "explode"}, "explode"),
         ({"action": "reprioritise", "priority": "10"}, "0 to 9"),
         ({"action": "retry"}, "no job is selected"),
-        ({"action": "retry", "all": "1", "query": "state=nope"}, "is not a state"),
+        ({"action": "retry", "all": "1", "query": "state=nope"}, "state can't be"),
         ({"action": "retry", "all": "1", "query": "state=succeeded"}, "retry jobs that are succeeded"),
     ],
 )

@@ -164,7 +164,7 @@ async def test_a_form_that_does_not_fit_is_told_so_in_the_readers_language(clien
 async def test_programs_are_answered_in_english(client: Client) -> None:
     answer = await client.get("/api/v1/jobs?state=lost", headers={"Accept-Language": "ru"})
 
-    assert "is not a state" in (await answer.json())["error"]["message"]
+    assert "state can't be" in (await answer.json())["error"]["message"]
 
 
 # Live, in both at once
