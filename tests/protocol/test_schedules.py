@@ -228,7 +228,7 @@ async def test_a_job_with_a_unique_key_is_in_the_way_of_the_next(
     assert await tick(schedules) == []
     [run, _] = await schedules.runs("clean_up")
     assert (run.outcome, run.job) == (RunOutcome.OVERLAPPED, first)
-    with pytest.raises(JobExists, match=first):
+    with pytest.raises(JobExists, match=f'"{first}" is in the way of the schedule'):
         await schedules.run("clean_up")
 
     await commands.abort(first)

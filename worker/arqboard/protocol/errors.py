@@ -33,14 +33,20 @@ class JobNotFound(ArqboardError):
 class JobExists(ArqboardError):
     """A job with this id is waiting, running, or still has a result (arq's own rule for `_job_id`)."""
 
-    def __init__(self, job_id: str) -> None:
+    def __init__(self, job_id: str, schedule: str = "") -> None:
         self.job_id = job_id
-        super().__init__(
-            Said(
+        if schedule:
+            told = Said(
+                'The job "%(id)s" is in the way of the schedule "%(name)s": it has the same id or unique key. '
+                "Wait until it is over.",
+                id=job_id, name=schedule,
+            )  # fmt: skip
+        else:
+            told = Said(
                 'A job with the id "%(id)s" exists already. Wait until its result has expired, or choose another id.',
                 id=job_id,
             )
-        )
+        super().__init__(told)
 
 
 class WrongState(ArqboardError):

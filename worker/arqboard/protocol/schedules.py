@@ -67,7 +67,7 @@ class Schedules:
         if code == -1:
             raise ScheduleNotFound(name)
         if code == -2:
-            raise JobExists(raw_id.decode())
+            raise JobExists(raw_id.decode(), schedule=name)
         return str(raw_id.decode())
 
     async def pause(self, name: str) -> bool:
