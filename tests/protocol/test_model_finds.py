@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from keyspace import Keyspace, problems
 
-from arqboard.protocol import ArqKeys, Outcome, Reader
+from arqboard.protocol import ArqKeys, Outcome, Reader, State
+from arqboard.protocol.acting import Answer, Undone, new_batch
 from arqboard.protocol.commands import Claimed, Commands, Ended, Later, Submission
 from arqboard.protocol.graph import Chain, Graph, Group, Step
 from arqboard.protocol.workflows import FlowState, Workflows
@@ -149,3 +150,17 @@ async def test_a_step_that_starts_and_ends_in_one_call_leaves_nothing_behind(
     assert [answer.is_done for answer in answers.values()].count(True) == 3
     assert problems(await Keyspace.read(redis)) == []
     assert await claim(commands) == []
+
+
+async def test_a_retry_that_was_aborted_and_retried_for_good_is_not_taken_back_by_the_first_ones_undo(
+    commands: Commands, reader: Reader
+) -> None:
+    batch = new_batch()
+    await commands.submit(submission("a"))
+    await commands.abort("a")
+    assert await commands.retry_each(["a"], batch=batch) == {"a": Answer.UNDOABLE}
+    await commands.abort("a")
+    await commands.retry("a")
+
+    assert await commands.undo(batch) == {"a": Undone.MOVED_ON}
+    assert (await reader.get("a")).state is State.QUEUED

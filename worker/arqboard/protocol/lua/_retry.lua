@@ -17,7 +17,8 @@ local function requeue(id, only, later)
   if redis.call('EXISTS', prefix .. 'payload:' .. id) == 0 then return -3 end
 
   if job[5] then later = nil end -- what its workflow makes of it can't be taken back
-  if later then remember_retry(id, later[2], now + later[3]) end
+  if later then remember_retry(id, later[2], now + later[3])
+  else redis.call('HDEL', job_key(id), 'undo') end -- an earlier retry can't be taken back any more, or this one would be
   local run_at, state = now, 'queued'
   if later and later[1] > 0 then run_at, state = now + later[1], 'deferred' end
   redis.call('RENAME', prefix .. 'payload:' .. id, 'arq:job:' .. id)
