@@ -115,7 +115,7 @@ async def test_a_late_answer_leaves_what_was_chosen(page: Page, site: Site) -> N
     await page.keyboard.press("ArrowDown")
     before = await options.first.element_handle()
     held.go.set()
-    await page.wait_for_function("option => !option.isConnected", arg=before)
+    await eventually(lambda: page.evaluate("option => !option.isConnected", before))
     await expect(page.locator("#palette [aria-selected=true]")).to_have_attribute("href", re.compile("function=typed"))
 
 
